@@ -175,6 +175,7 @@ static int segmenter_traverse(PyObject *object, visitproc visit, void *arg)
 
 static int segmenter_clear(PyObject *object)
 {
+    ((SegmenterObject *)object)->forms.change = NULL; /* it calls the function */
     Py_CLEAR(((SegmenterObject *)object)->change);
     return 0;
 }

@@ -135,6 +135,20 @@ class Sum:
         return int(bytes(data))
 
 
+class FindProcess(Sum):
+    """The process of each task."""
+
+    def map(self, records):
+        list(records)
+        return os.getpid()
+
+    def dump(self, partial):
+        return str(partial).encode()
+
+    def load(self, data):
+        return int(bytes(data))
+
+
 class SumTwice(Sum):
     def map(self, records):
         return 2 * super().map(records)

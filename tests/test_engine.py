@@ -13,6 +13,7 @@ from conftest import members, wait_until
 from engine_toys import (
     BrokenDump,
     CollectProcesses,
+    FindProcess,
     Kill,
     Numbers,
     Sum,
@@ -42,6 +43,9 @@ def engines():
 @pytest.fixture
 def engine(engines, workers):
     return engines[workers]
+
+
+LARGE = 1 << 20  # bytes of a task that is worth a worker
 
 
 def numbers(*values):
@@ -162,6 +166,35 @@ def test_single_task_runs_in_this_process(engines):
 
     job = Here()  # a local class cannot be pickled
     assert engines[2].reduce(Call(read, numbers(1), job, 1, ignore)) == os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_idle", "n_here"),
+    [
+        ([LARGE], lambda: False, 1),
+        ([1, 1, LARGE, 1], lambda: False, 4),
+        ([1, LARGE, LARGE, 1], lambda: False, 1),
+        ([LARGE, LARGE, LARGE], lambda: True, 3),
+        ([LARGE], None, 1),
+        ([1, 1], None, 0),
+    ],
+)
+def test_stream_starts_workers_for_two_large_tasks(engines, sizes, is_idle, n_here):
+    tasks = [Numbers((1,), size=size) for size in sizes]
+    pids = list(engines[2].stream(Call(read, tasks, FindProcess(), 1, ignore, is_idle=is_idle)))
+    assert [pid == os.getpid() for pid in pids] == [number < n_here for number in range(len(sizes))]
+
+
+@pytest.mark.parametrize("is_idle", [None, lambda: False])
+def test_stream_yields_what_precedes_an_error_of_the_tasks(engines, is_idle):
+    def fail():
+        yield Numbers((1,), size=LARGE)
+        raise InputError("numbers", "stop", "here")
+
+    found = engines[2].stream(Call(read, fail(), Sum(), 3, ignore, is_idle=is_idle))
+    assert next(found) == 3
+    with pytest.raises(InputError, match="stop"):
+        next(found)
 
 
 def test_worker_error_has_traceback_of_worker(engines):

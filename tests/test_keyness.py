@@ -135,6 +135,7 @@ def test_log_odds_are_zero_for_the_only_word():
         ({"甲": 1 << 54}, {}, ValueError, "more than 2**53"),
         ({"甲": 1}, {"sort": "log_odds"}, ValueError, "sort must be one of"),
         ({"甲": 1}, {"prior": 0}, ValueError, "prior must be 1 or more"),
+        ({"甲": 1}, {"prior": 10**400}, ValueError, "prior must be 2**53 or less"),
     ],
 )
 def test_invalid_arguments_are_named(target, options, error, message):

@@ -95,6 +95,16 @@ def test_pipe_that_pauses_after_much_text_gives_all_of_it(jobs):
 
 
 @pytest.mark.full
+def test_unfinished_line_holds_back_no_line_before_it():
+    with start(*LINK, "-j", 2, "--shard-size", "64K") as process:
+        lines = "甲" * 10_000 + "\n"
+        send(process, (lines * 8 + "乙").encode())
+        assert [json.loads(receive(process))["text_id"] for _ in range(8)] == [*map(str, range(1, 9))]
+        send(process, b"\n")
+        assert json.loads(receive(process))["text"] == "乙"
+
+
+@pytest.mark.full
 def test_named_pipe_is_live(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

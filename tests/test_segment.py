@@ -358,6 +358,13 @@ def test_rows_are_escaped(kxcli, form, dialect):
         assert rows == [["1", token] for token in tokens]
 
 
+@pytest.mark.parametrize(("form", "cell"), [("csv", '"n,""v"'), ("tsv", 'n,"v')])
+def test_tags_are_escaped(kxcli, form, cell):
+    (kxcli.folder / "d.txt").write_text('好 5 n,"v\n', encoding="utf-8")
+    out = kxcli("segment", "--pos", "-f", form, "--no-header", "--dict", "d.txt", "--no-hmm", stdin="好\n").text
+    assert out == f"1,好,{cell}\n".replace(",", "," if form == "csv" else "\t", 2)
+
+
 @pytest.mark.parametrize("mode", ["jieba", "search", "char", "space", "regex"])
 @given(text=texts)
 @settings(max_examples=40)

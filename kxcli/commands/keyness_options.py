@@ -14,7 +14,7 @@ from kxcli.commands.wordcount_options import parse_orders
 FORMATS = ("tsv", "csv", "jsonl")
 SORTS = ("log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z", "count", "count_ref")
 # Options that describe texts, without effect on tables of counts.
-TEXT_NAMES = f"{WORD_NAMES} field on_error checkpoint retries cluster"
+TEXT_NAMES = f"{WORD_NAMES} field on_error checkpoint retries cluster shard_size"
 
 _COUNTS = has_value("input_format", "counts")
 _REFERENCE = has("reference")
@@ -71,6 +71,6 @@ COMPARE_OPTIONS = (
     option(
         "--prior N",
         "Size of the prior for log_odds_z in words. [default: the number of words of the smaller side]",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, 1 << 53),
     ),
 )

@@ -51,5 +51,5 @@ KWIC_OPTIONS = (
         choices=["left", "right"],
     ),
     option("--sample N", "Choose N matches at random.", type=click.IntRange(min=1)),
-    option("--seed N", "Seed of the sample.", type=click.IntRange(min=0), default=0),
+    option("--seed N", "Seed of the sample.", type=click.IntRange(0, (1 << 63) - 1), default=0),
 )

@@ -14,7 +14,7 @@ from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 
 FORMATS = ("tsv", "csv", "jsonl", "userdict")
 
-_COUNTING = f"{WORD_NAMES} ngram df per_million by field on_error checkpoint retries cluster"
+_COUNTING = f"{WORD_NAMES} ngram df per_million by field on_error checkpoint retries cluster shard_size"
 _MERGE = has("merge")
 _LONG_NGRAMS = Condition("--ngram", lambda values: values["ngram"] != (1, 1))
 _TWO_COLUMNS = "it has only words and their counts"

@@ -132,7 +132,9 @@ class Stream:
         """Whether it is a live pipe that pauses."""
         if self._descriptor is None or self._ahead or self._rejoined.has_ahead:
             return False
-        return not select.select([self._descriptor], [], [], 0)[0]
+        poll = select.poll()  # `select.select` refuses descriptors from 1,024 on
+        poll.register(self._descriptor, select.POLLIN)
+        return not poll.poll(0)
 
     def read(self, size: int, /) -> bytes:
         """Return `size` bytes, fewer only at the end or at a pause of a live pipe."""

@@ -188,7 +188,7 @@ class TaskPlanner(NamedTuple):
             yield ShardTask((ByteRange(source, start, stop, source_format, source.path),), stop - start, source.path)
 
     def _plan_in_order(self, source: Source, file: BinaryIO, kind: RequestedKind) -> Iterator[ShardTask]:
-        is_live = self.live is not None and self.live.is_followed and source.size is None and not source.is_remote
+        is_live = self.live is not None and self.live.is_followed and source.is_pipe
         stream = Stream(file, source.path, is_live=is_live)
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
         split = self._split_lines if source_format.is_splittable else self._split_documents
@@ -212,11 +212,16 @@ class TaskPlanner(NamedTuple):
         needs_whole_lines = source_format.kind != "text" or self.spec.keeps_lines_whole
         max_line = self.spec.max_line if needs_whole_lines else None
 
+        was_empty = True  # the last shard
+
         def flush() -> Iterator[Shard]:
-            nonlocal line
-            if data := b"".join(held):
+            nonlocal line, was_empty
+            data = b"".join(held)
+            # An empty shard returns control to the engine, which has the partials of the shards before.
+            if data or not was_empty:
                 yield BufferShard(path, data, source_format, line)
                 line += data.count(b"\n")
+                was_empty = not data
             held.clear()
 
         keep_lines_whole = needs_whole_lines or make_folder is None
@@ -228,7 +233,8 @@ class TaskPlanner(NamedTuple):
                 if sum(map(len, held)) >= self.shard_size or stream.is_idle:
                     yield from flush()
                 continue
-            yield from flush()
+            if held:
+                yield from flush()
             assert make_folder is not None, "whole lines have no parts"
             spooled = spooled or TempFile(make_folder(), ".line")
             spooled.write(data)
@@ -237,7 +243,8 @@ class TaskPlanner(NamedTuple):
                 yield ByteRange(Source(spooled.path), 0, spooled.size, source_format, path, line, is_spooled=True)
                 line += 1
                 spooled = None
-        yield from flush()
+        if held:
+            yield from flush()
 
     def _split_documents(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         diagnostics = ReadDiagnostics(path, self.spec.on_error)

@@ -51,6 +51,11 @@ class Source:
     ends: int | None = None
 
     @property
+    def is_pipe(self) -> bool:
+        """Whether it is read in order on this machine: stdin, a pipe, or a device."""
+        return self.size is None and not self.is_remote
+
+    @property
     def is_remote(self) -> bool:
         """Whether it is read by its URL."""
         return not self.is_stdin and is_url(self.path)

@@ -86,20 +86,17 @@ class LocalEngine(SnapshotEngine):
         """
         if not call.allows_threads:  # its arrays are numpy's
             keep_heap()
-        n_workers = self.n_workers if call.allows_threads else self._n_processes
-        if call.is_idle is None:
-            is_alone, call = _look_ahead(call, n_workers)
-            if not is_alone:
-                yield from self._stream_by_workers(call)
-                return
-        tasks, large = iter(call.tasks), list[Task]()
-        small = call if call.is_idle is None or n_workers == 1 else _take_small(call, tasks, large)
-        for done, records in _read_serially(small):
-            partial = small.job.map(records)
+        tasks, rest = iter(call.tasks), list[Task]()
+        serial = call
+        if (self.n_workers if call.allows_threads else self._n_processes) > 1:
+            # The job is a copy: one that has been set up cannot be sent to workers.
+            serial = call._replace(tasks=_take_serial(tasks, call.is_idle, rest), job=copy(call.job))
+        for done, records in _read_serially(serial):
+            partial = serial.job.map(records)
             _finish(call, done)
             yield partial
-        if large:
-            yield from self._stream_by_workers(call._replace(tasks=chain(large, tasks)))
+        if rest:
+            yield from self._stream_by_workers(call._replace(tasks=chain(rest, tasks)))
 
     def _stream_by_workers(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         if call.allows_threads:
@@ -131,20 +128,30 @@ def _look_ahead(call: AnyCall[PartialT], n_workers: int) -> tuple[bool, AnyCall[
     return len(first) < 2, call._replace(tasks=chain(first, tasks))
 
 
-def _take_small(call: AnyCall[PartialT], tasks: Iterator[Task], large: list[Task]) -> AnyCall[PartialT]:
-    """Return the call with the tasks before the first large one.
+def _take_serial(tasks: Iterator[Task], is_idle: Callable[[], bool] | None, rest: list[Task]) -> Iterator[Task]:
+    """Yield the tasks before the first two that workers can do at the same time.
 
-    That one is put into the list. The job is a copy: the one that has been set up cannot be sent to workers.
+    Args:
+        tasks: All tasks.
+        is_idle: Whether the next task has to wait for input; None if tasks never do.
+        rest: Receives those two.
     """
-
-    def iter_small() -> Iterator[Task]:
-        for task in tasks:
-            if task.size >= _MIN_POOLED_BYTES:
-                large.append(task)
-                return
+    task = next(tasks, None)
+    while task is not None:
+        if is_idle is not None and (task.size < _MIN_POOLED_BYTES or is_idle()):
             yield task
-
-    return call._replace(tasks=iter_small(), job=copy(call.job))
+            task = next(tasks, None)
+            continue
+        try:
+            following = next(tasks, None)
+        except KxcliError:  # the first task precedes it in the input and may fail, too
+            yield task
+            raise
+        if following is not None and (is_idle is None or following.size >= _MIN_POOLED_BYTES):
+            rest += (task, following)
+            return
+        yield task
+        task = following
 
 
 def _has_current_folder() -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from kxcli.mining.ordered_parts import OrderedPartsJob
 from kxcli.tally import frames
 
 # Placeholders, of bytes that UTF-8 does not have.
@@ -56,19 +57,8 @@ class RenderedLines(NamedTuple):
     source: str | None = None
 
 
-class RenderedLinesJob:
-    """The methods of a job with rendered lines as its partial; `map` is missing.
-
-    `merge` is only associative: partials are merged in the order of the input.
-    """
-
-    def merge(self, left: list[RenderedLines], right: list[RenderedLines]) -> list[RenderedLines]:
-        """Return the parts of both."""
-        return left + right
-
-    def finish(self, partial: list[RenderedLines]) -> list[RenderedLines]:
-        """Return the parts as they are."""
-        return partial
+class RenderedLinesJob(OrderedPartsJob[RenderedLines]):
+    """A job with rendered lines as its partial, without `setup` and `map`."""
 
     def dump(self, partial: list[RenderedLines]) -> bytes:
         """Return a partial as bytes: numbers, source and data of each part."""

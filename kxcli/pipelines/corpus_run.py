@@ -122,6 +122,7 @@ class Corpus:
         self._diagnostics: list[Diagnostic] = []
         self._is_reported = False
         self._live = LiveInput()
+        self._has_pipe = any(source.is_pipe for source in self.sources)
         self._planner = TaskPlanner(
             spec,
             kind,
@@ -187,7 +188,7 @@ class Corpus:
                 self.report.progress(total, what, is_shown=not (is_stream and self._shows_output)) as progress,
                 closing(self._planner.iter_tasks(self.sources)) as tasks,
             ):
-                is_idle = self._live.is_idle if self._live.is_followed else None
+                is_idle = self._live.is_idle if self._live.is_followed and self._has_pipe else None
                 yield Call(read, tasks, job, shared, on_done, self._allows_threads, is_idle)
         except InputError as error:
             raise locate_error(error) from None

@@ -77,6 +77,8 @@ class Comparison:
         check_type("max_q", self.max_q, (int, float), "a number")
         if self.prior is not None:
             check_minimum("prior", self.prior, 1)
+            if self.prior > MAX_TOTAL:
+                raise ValueError(f"prior must be 2**53 or less, not {self.prior}")
 
 
 def shift_counts(blocks: Iterable[Block]) -> Iterator[Block]:

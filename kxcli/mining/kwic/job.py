@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kxcli.mining.kwic.finders import Finder, Span, make_finder
 from kxcli.mining.kwic.query import Query
+from kxcli.mining.ordered_parts import OrderedPartsJob
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
@@ -92,11 +93,10 @@ class Hits(NamedTuple):
 HitRow = tuple[str, str, str, str]  # source:line, left, match, right
 
 
-class FindHits:
+class FindHits(OrderedPartsJob[Hits]):
     """The job that finds hits.
 
-    `merge` is only associative: partials are merged in the order of the input. Cost: linear in the text, and in the
-    occurrences of the patterns.
+    Cost: linear in the text, and in the occurrences of the patterns.
     """
 
     def __init__(self, query: Query) -> None:
@@ -131,14 +131,6 @@ class FindHits:
             n_lines += record.n_lines
         parts[-1] = parts[-1]._replace(n_lines=n_lines)
         return [part for part in parts if part.n_lines or part.source is not None]
-
-    def merge(self, left: list[Hits], right: list[Hits]) -> list[Hits]:
-        """Return the parts of both."""
-        return left + right
-
-    def finish(self, partial: list[Hits]) -> list[Hits]:
-        """Return the parts as they are."""
-        return partial
 
     def dump(self, partial: list[Hits]) -> bytes:
         """Return a partial as JSON."""

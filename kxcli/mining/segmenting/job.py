@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from kxcli.mining.ordered_parts import OrderedPartsJob
 from kxcli.mining.segment.joining import Joiner
 from kxcli.mining.segmenting.splitting import Segmenting, TokenSplitter, load_joiner
 
@@ -42,19 +43,8 @@ class SegmentRecord(Protocol):
         ...
 
 
-class OutputJob:
-    """The methods of a job with output as its partial; `setup` and `map` are missing.
-
-    `merge` is only associative: partials are merged in the order of the input.
-    """
-
-    def merge(self, left: list[bytes], right: list[bytes]) -> list[bytes]:
-        """Return the output of both."""
-        return left + right
-
-    def finish(self, partial: list[bytes]) -> list[bytes]:
-        """Return the output as it is."""
-        return partial
+class OutputJob(OrderedPartsJob[bytes]):
+    """A job with output as its partial, without `setup` and `map`."""
 
     def dump(self, partial: list[bytes]) -> bytes:
         """Return a partial as bytes."""

@@ -8,7 +8,7 @@ import json
 from kxcli.mining.keywords.extraction import Extraction, Keyword
 from kxcli.mining.keywords.job import KeywordJob, KeywordRecord
 from kxcli.mining.rendered_lines import NUMBER
-from kxcli.output.rows import RoundTripFloat, RowFormat, encode_rows, escape_tsv, format_shortest
+from kxcli.output.rows import RowFormat, escape_tsv, format_shortest, quote_csv
 
 COLUMNS = ("document", "keyword", "weight")
 FIELD = "keywords"  # that JSON records get
@@ -34,20 +34,14 @@ def render_tsv(_record: KeywordRecord, keywords: list[Keyword]) -> bytes:
 
 def render_csv(_record: KeywordRecord, keywords: list[Keyword]) -> bytes:
     """Return a row for each keyword of a document."""
-    return b"".join([NUMBER + b"," + _encode_csv(keyword) for keyword in keywords])
+    rows = [f",{quote_csv(word)},{format_shortest(weight)}\n" for word, weight in keywords]
+    return b"".join([NUMBER + _encode(row) for row in rows])
 
 
 def render_json(record: KeywordRecord, keywords: list[Keyword]) -> bytes:
     """Return the record of a document with its keywords."""
     items = [f'{{"word": {_quote(word)}, "weight": {format_shortest(weight)}}}' for word, weight in keywords]
     return _encode(f'{record.record}, "{FIELD}": [{", ".join(items)}]}}\n')
-
-
-def _encode_csv(keyword: Keyword) -> bytes:
-    word, weight = keyword
-    if word.isalnum():  # needs no quotes
-        return _encode(f"{word},{format_shortest(weight)}\n")
-    return b"".join(encode_rows([(word, RoundTripFloat(weight))], COLUMNS[1:], "csv", header=False))
 
 
 def _encode(text: str) -> bytes:

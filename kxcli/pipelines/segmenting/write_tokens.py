@@ -84,6 +84,6 @@ def _render_rows(columns: TokenColumns, mark: str, escape: Callable[[str], str],
     if offsets:
         words = [f"{offset}{mark}{word}" for offset, word in zip(offsets, words, strict=True)]
     if tags:
-        words = [f"{word}{mark}{tag}" for word, tag in zip(words, tags, strict=True)]
+        words = [f"{word}{mark}{escape(tag)}" for word, tag in zip(words, tags, strict=True)]
     start = _NUMBER + mark
     return (start + f"\n{start}".join(words) + "\n").encode("utf-8", "surrogateescape")

@@ -111,9 +111,7 @@ def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDia
 def parse_count(row: "CountRow", name: str, hint: str) -> int:
     """Return the integer of a cell, or fail with a hint."""
     cell = row.cells[name]
-    if type(cell) is str and len(cell) <= _MAX_DIGITS and cell.isascii() and cell.isdigit():
-        return int(cell)
-    digits = str(cell) if type(cell) is int else cell
-    if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS:
+    digits = cell if isinstance(cell, str) else str(cell) if type(cell) is int else ""
+    if len(digits) <= _MAX_DIGITS and digits.isascii() and digits.isdigit():
         return int(digits)
     return row.diagnostics.fail(f"has {cell!r} as its {name}, not an integer", hint)
