@@ -8,8 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from operator import itemgetter
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -18,16 +16,15 @@ from kxcli.arrays import IntArray
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 from kxcli.mining.keyness.measures import COLUMNS, PairTests, Sizes, compute_tests
 from kxcli.mining.wordcount.counts import KeyLayout
+from kxcli.tally.row_sorter import RowSorter
 from kxcli.tally.scratch import Scratch
-from kxcli.tally.string_runs import BLOCK_ROWS, COUNT_MASK, DOCUMENT_SHIFT, Block, encode_run, strip_documents
+from kxcli.tally.string_runs import COUNT_MASK, DOCUMENT_SHIFT, Block, strip_documents
 
 MAX_TOTAL = 1 << sys.float_info.mant_dig  # of the counts of a corpus: a double represents larger numbers inexactly
 Measure = Literal["log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z", "count", "count_ref"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 _UNSIGNED = ("log_likelihood", "count", "count_ref")  # measures without a direction
 _ORDER_SHIFT = 2 * DOCUMENT_SHIFT  # bits of a pair below the order: the counts of both sides
-_ROW_BYTES = 250  # of a selected word in a sort
-_CHARACTER_BYTES = 4  # additional, per character of the word
 _RANK_DIGITS = 12  # more than any rank has
 
 
@@ -132,10 +129,13 @@ def compare_blocks(
     tests = compute_tests(orders[tested], counts[tested], references[tested], weights, sizes, comparison.prior)
     selection = _select_pairs(tests, weights, comparison)
     positions = {pairs[tested[at]]: at for at in selection.ranks}
-    selected = _select_rows(open_blocks(), layout, positions, selection)
-    for keys, numbers in _sort_rows(selected, selection.ranks, scratch):
-        columns = [tests.columns[name][numbers].tolist() for name in COLUMNS[1:]]
-        yield from map(KeynessRow._make, zip(layout.words(keys), *columns, strict=True))
+    with RowSorter(scratch) as sorter:
+        for key, at in _select_rows(open_blocks(), layout, positions, selection):
+            sorter.add(f"{selection.ranks[at]:0{_RANK_DIGITS}}{key}", at)
+        for keys, numbers in sorter.blocks():
+            words = layout.words([key[_RANK_DIGITS:] for key in keys])
+            columns = [tests.columns[name][numbers].tolist() for name in COLUMNS[1:]]
+            yield from map(KeynessRow._make, zip(words, *columns, strict=True))
 
 
 class _Selection(NamedTuple):
@@ -194,44 +194,3 @@ def _select_rows(
                     continue
                 n_last -= 1
             yield key, at
-
-
-def _sort_rows(
-    rows: Iterator[tuple[str, int]], ranks: Mapping[int, int], scratch: Scratch | None
-) -> Iterator[tuple[list[str], list[int]]]:
-    """Yield rows by rank, in blocks; `rows` are ordered by key."""
-    chunk = _read_chunk(rows, sys.maxsize if scratch is None else scratch.room)
-    following = next(rows, None)
-    if scratch is None or following is None:
-        chunk.sort(key=lambda row: ranks[row[1]])
-        yield from _iter_blocks(chunk)
-        return
-    with scratch.open_run_file() as spool:
-        while True:
-            chunk.sort(key=lambda row: ranks[row[1]])
-            prefixed = ((f"{ranks[at]:0{_RANK_DIGITS}}{key}", at) for key, at in chunk)
-            spool.add(encode_run(_iter_blocks(prefixed)))
-            if following is None:
-                break
-            chunk = [following, *_read_chunk(rows, scratch.room)]
-            following = next(rows, None)
-        del chunk
-        for keys, numbers in scratch.merge_runs(spool.map_runs()):
-            yield [key[_RANK_DIGITS:] for key in keys], numbers
-
-
-def _read_chunk(rows: Iterator[tuple[str, int]], max_bytes: int) -> list[tuple[str, int]]:
-    """Return the next rows, of about some bytes of memory."""
-    chunk, size = list[tuple[str, int]](), 0
-    for row in rows:
-        chunk.append(row)
-        size += _ROW_BYTES + _CHARACTER_BYTES * len(row[0])
-        if size >= max_bytes:
-            break
-    return chunk
-
-
-def _iter_blocks(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[list[str], list[int]]]:
-    rest = iter(rows)
-    while some := list(islice(rest, BLOCK_ROWS)):
-        yield list(map(itemgetter(0), some)), list(map(itemgetter(1), some))
