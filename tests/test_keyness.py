@@ -151,7 +151,7 @@ def test_rows_are_those_of_python(kxcli):
     expected = compare_counts(count_file(TECH), count_file(NEWS))
     ended = kxcli("keyness", TECH, "--reference", NEWS)
     assert ended.rows == rows_of(expected)
-    assert ended.err == ""
+    assert ended.err == f"kxcli: compared {TECH} (1,423 words) with {NEWS} (2,700 words)\n"
     ended = kxcli("keyness", TECH, "--reference", NEWS, "--negative", "--sort", "log_ratio", "--top", 7, "--header")
     expected = compare_counts(count_file(TECH), count_file(NEWS), negative=True, sort="log_ratio", top=7)
     assert ended.rows == [[*COLUMNS], *rows_of(expected)]
@@ -266,7 +266,7 @@ def test_table_next_to_records_with_a_field(kxcli):
     (kxcli.folder / "t.csv").write_text("review,word,count\n" + "北京下雨了,北京,3\n" * 3, encoding="utf-8")
     ended = kxcli("keyness", "t.csv", "--field", "review", "--reference", "r.tsv", "--top", 3)
     assert [row[:2] for row in ended.rows] == [["下雨", "3"], ["北京", "3"], ["了", "3"]]
-    assert "t.csv" not in ended.err
+    assert "tables of counts: r.tsv;" in ended.err
     ended = kxcli("keyness", "t.csv", "--field", "review", "--input-format", "csv", "--reference", "r.tsv", "--top", 1)
     assert ended.rows[0][0] == "下雨"
 
@@ -275,7 +275,7 @@ def test_table_is_counted_as_text_on_request(kxcli):
     (kxcli.folder / "t.tsv").write_text("北京\t12\n上海\t7\n", encoding="utf-8")
     ended = kxcli("keyness", "t.tsv", "--reference", NEWS, "--input-format", "text")
     assert {"12", "7"} <= {row[0] for row in ended.rows}
-    assert ended.err == ""
+    assert "tables of counts" not in ended.err
 
 
 def test_ngrams_of_tables_are_compared_by_length(kxcli):
@@ -316,6 +316,15 @@ def test_bad_table_is_an_error_with_its_line(kxcli, text, options, message):
     ("head", "fields", "is_table"),
     [
         ("北京\t12\n上海\t7\n", (), True),
+        ("上海\t7\n北京\t7\n下雨\t2\n", (), True),
+        ("上海\t7\n北京\t12\n", (), True),  # by word
+        ("下雨\t7\n上海\t12\n", (), False),
+        ("北京\t7\n上海\t7\n", (), False),
+        ("好吃\t1\n难吃\t0\n", (), False),  # texts and labels
+        ("难吃\t1\n好吃\t1\n很好\t1\n", (), False),
+        ("1\t好吃\t2\n2\t难吃\t1\n", (), False),
+        ("好评\t了\t7\n好评\t的\t2\n差评\t的\t9\n差评\t了\t3\n", (), True),
+        ("了\t7\t3\n的\t6\t4\n", (), True),
         ("北京\t12\n上海\t\n", (), False),
         ("北京\t12\n上海\n", (), False),
         ("北京 12\n", (), False),
@@ -430,6 +439,70 @@ def test_side_without_words_is_reported(kxcli):
     (kxcli.folder / "one.jsonl").write_text('{"text": "北京", "label": 1}\n', encoding="utf-8")
     ended = kxcli("keyness", "--by", "label", "one.jsonl")
     assert ended.out == b"" and "there is only one group, so there is nothing to compare" in ended.err
+
+
+def test_both_sides_are_reported_with_their_inputs(kxcli):
+    for name in "abcde":
+        (kxcli.folder / name).write_text("今天下雨\n", encoding="utf-8")
+    (kxcli.folder / "t").write_text("今天\t1200\n", encoding="utf-8")
+    error = kxcli("keyness", "a", "--reference", "b", "c").err
+    assert "compared a, c (4 words) with b (2 words)" in error
+    assert (
+        "compared t, b, c and 2 more (1,208 words) with a (2 words)"
+        in kxcli("keyness", "t", "b", "c", "d", "e", "--reference", "a").err
+    )
+    assert (
+        "compared <stdin> (1 n-gram) with b (1 n-gram)"
+        in kxcli("keyness", "--reference", "b", "--ngram", 2, stdin="今天下雨\n").err
+    )
+    error = kxcli("keyness", "--by", "label", REVIEWS).err
+    assert "compared each group with the others: 好评 (650 words), 差评 (625 words)" in error
+    assert kxcli("keyness", "a", "--reference", "b", "-q").err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("a a b c", ("--min-count", 9), "no word has a count of 9 or more; lower --min-count"),
+        ("a a b c", ("--min-count", 3), "no tested word has a higher rate in the target; add --negative to show the"),
+        ("a a a a c", ("--min-count", 4, "--negative"), "no tested word has a lower rate in the target; remove --neg"),
+        ("a a b c", ("--max-q", 0), "no word with a higher rate in the target has a q_value of 0 or less; raise"),
+        ("a a a b", (), "the rates of all tested words are equal"),
+    ],
+)
+def test_reason_for_no_rows_is_reported(kxcli, text, options, message):
+    for name, line in (("t", text), ("r", "a a a b")):
+        (kxcli.folder / name).write_text(f"{line}\n", encoding="utf-8")
+    use = ("keyness", "t", "-t", "space", "--reference", "r", *options)
+    ended = kxcli(*use)
+    assert ended.out == b"" and message in ended.err
+    assert message not in kxcli(*use, "--top", 0).err
+
+
+def test_reason_for_no_rows_of_groups_is_reported_once(kxcli):
+    ended = kxcli("keyness", "--by", "label", REVIEWS, "--min-count", 999)
+    assert ended.out == b"" and ended.err.count("no word has a count of 999 or more; lower --min-count") == 1
+    assert "in the target" not in kxcli("keyness", "--by", "label", REVIEWS, "--max-q", 0.4).err
+
+
+def test_plain_text_next_to_records_is_explained(kxcli):
+    (kxcli.folder / "t.csv").write_text("review\n北京下雨了\n", encoding="utf-8")
+    (kxcli.folder / "my r.txt").write_text("北京\n", encoding="utf-8")
+    error = kxcli("keyness", "t.csv", "--field", "review", "--reference", "my r.txt", code=2).err
+    assert "my r.txt: --field reads records, but its name does not show the record format" in error
+    assert "count it first (`kxcli wordcount 'my r.txt' -o counts.tsv`), and give counts.tsv instead" in error
+    kxcli("wordcount", "my r.txt", "-o", "counts.tsv")
+    ended = kxcli("keyness", "t.csv", "--field", "review", "--reference", "counts.tsv")
+    assert [row[0] for row in ended.rows] == ["下雨", "了"]
+    error = kxcli("keyness", "--field", "review", "--reference", "counts.tsv", stdin="北京\n", code=2).err
+    assert "(`kxcli wordcount - -o counts.tsv`)" in error
+
+
+def test_texts_with_labels_are_texts(kxcli):
+    (kxcli.folder / "t").write_text("很好吃\t1\n不好吃\t1\n", encoding="utf-8")
+    ended = kxcli("keyness", "t", "--reference", NEWS, "--min-count", 2)
+    assert ["1", "2"] in [row[:2] for row in ended.rows]
+    assert "tables of counts" not in ended.err
 
 
 def test_bad_line_of_the_reference_is_reported_with_its_place(kxcli):

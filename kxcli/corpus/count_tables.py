@@ -2,10 +2,10 @@
 
 import csv
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
-from typing import Literal, NamedTuple
+from itertools import chain, groupby, pairwise
+from typing import Any, Literal, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
@@ -73,8 +73,9 @@ def read_count_rows(
 def looks_like_counts(head: str, fields: Collection[str]) -> bool:
     """Return whether a text begins like an output of wordcount.
 
-    Its first line is a header with `word` and `count`, or a JSON object with them; or the first lines have the same
-    number of cells, separated by tabs, and the last cell of each is a number.
+    Its first line is a header with `word` and `count`, or a JSON object with them; or the first lines are rows of
+    cells, separated by tabs, as wordcount writes them: the same number of them, the last one a positive number, in
+    the order of wordcount. Texts with numeric labels are in another order.
 
     Args:
         head: The beginning of the text, of whole lines.
@@ -94,7 +95,26 @@ def looks_like_counts(head: str, fields: Collection[str]) -> bool:
                 return set(header).isdisjoint(fields)
     rows = [line.split("\t") for line in lines]
     has_equal_rows = len(rows[0]) > 1 and {len(row) for row in rows} == {len(rows[0])}
-    return has_equal_rows and all(_NUMBER.fullmatch(row[-1]) for row in rows)
+    return has_equal_rows and all(_NUMBER.fullmatch(row[-1]) for row in rows) and _are_sorted_counts(rows)
+
+
+def _are_sorted_counts(rows: Sequence[list[str]]) -> bool:
+    """Return whether rows are words with counts in an order of wordcount.
+
+    Counts are positive. In each group, they fall, and words with equal counts ascend by code points; or all words ascend. The cells
+    before a word are its group; rows of a word, its count and a rate are groups of one row.
+    """
+    groups = [[(-float(row[-1]), row[-2]) for row in group] for _, group in groupby(rows, key=lambda row: row[:-2])]
+    if len(groups) == len(rows) > 1 and not all(_NUMBER.fullmatch(row[-2]) for row in rows):
+        return False
+    return all(
+        all(negative < 0 for negative, _ in words) and (_ascend(words) or _ascend([word for _, word in words]))
+        for words in groups
+    )
+
+
+def _ascend(values: Sequence[Any]) -> bool:
+    return all(value < following for value, following in pairwise(values))
 
 
 def _guess_kind_by_line(line: str) -> RecordKind:

@@ -28,6 +28,12 @@ _ORDER_SHIFT = 2 * DOCUMENT_SHIFT  # bits of a pair below the order: the counts 
 _RANK_DIGITS = 12  # more than any rank has
 
 
+# Why no word is selected, in the order of the steps: no count is large enough, all rates are equal, none is higher (or
+# lower) in the target, no q-value is small enough.
+Absence = Literal["count", "equal_rates", "rate", "q_value"]
+ABSENCES: tuple[Absence, ...] = get_args(Absence)
+
+
 class KeynessRow(NamedTuple):
     """A word, its counts and rates, and measures of their difference."""
 
@@ -95,6 +101,7 @@ def compare_blocks(
     scratch: Scratch | None = None,
     *,
     is_total: bool = False,
+    report_absence: Callable[[Absence], object] = lambda _: None,
 ) -> Iterator[KeynessRow]:
     """Yield the selected words of two corpora.
 
@@ -110,6 +117,7 @@ def compare_blocks(
         comparison: The tested and the returned words.
         scratch: Sorts rows that exceed its memory limit; if None, all rows are sorted in memory.
         is_total: Whether the upper count is that in both corpora.
+        report_absence: Called if no word of two corpora with words is selected, with the reason.
     """
     n_words = Counter[int]()
     for keys, numbers in open_blocks():
@@ -121,13 +129,18 @@ def compare_blocks(
         references -= counts
     orders = np.array([pair >> _ORDER_SHIFT or layout.orders[0] for pair in pairs], np.int64)
     is_tested = np.maximum(counts, references) >= comparison.min_count
-    tested = np.flatnonzero(is_tested & np.isin(orders, [order for order, size in sizes.items() if min(size)]))
+    is_comparable = np.isin(orders, [order for order, size in sizes.items() if min(size)])
+    tested = np.flatnonzero(is_tested & is_comparable)
     if not len(tested):
+        if is_comparable.any():
+            report_absence("count")
         return
     weights = np.array([n_words[pairs[at]] for at in tested.tolist()], np.int64)
     del n_words
     tests = compute_tests(orders[tested], counts[tested], references[tested], weights, sizes, comparison.prior)
     selection = _select_pairs(tests, weights, comparison)
+    if not selection.ranks:
+        report_absence(_find_absence(tests, comparison))
     positions = {pairs[tested[at]]: at for at in selection.ranks}
     with RowSorter(scratch) as sorter:
         for key, at in _select_rows(open_blocks(), layout, positions, selection):
@@ -170,6 +183,14 @@ def _select_pairs(tests: PairTests, n_words: IntArray, comparison: Comparison) -
     is_kept = ranks <= last
     chosen = dict(zip(at[is_kept].tolist(), ranks[is_kept].tolist(), strict=True))
     return _Selection(chosen, comparison.top - n_before, last)
+
+
+def _find_absence(tests: PairTests, comparison: Comparison) -> Absence:
+    """Return why no tested word is selected."""
+    if not (tests.is_lower | tests.is_higher).any():
+        return "equal_rates"
+    is_on_side = tests.is_lower if comparison.negative else tests.is_higher
+    return "q_value" if is_on_side.any() else "rate"
 
 
 def _pack_pairs(keys: list[str], numbers: list[int], layout: KeyLayout) -> list[int]:

@@ -9,6 +9,7 @@ from kxcli.errors import KxcliError
 from kxcli.mapreduce import available
 from kxcli.mining.keyness.comparison import (
     MAX_TOTAL,
+    Absence,
     Comparison,
     KeynessRow,
     compare_blocks,
@@ -21,6 +22,7 @@ from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.merging import CountSums
 from kxcli.output.rows import format_shortest
 from kxcli.pipelines import corpus_run
+from kxcli.pipelines.keyness import messages
 from kxcli.pipelines.keyness.inputs import SideInputs, TableReader, find_inputs
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.wordcount import reading
@@ -75,12 +77,17 @@ def open_comparison(session: Session, request: Request) -> "Iterator[Iterator[tu
         memory = session.run.memory or available.get_default_memory()
         scratch = Scratch(workspace.make_folder, memory // _MEMORY_SHARES)
         counts, format_row = _count_sides(session, request, sides, scratch, stack), _make_formatter(session.sink.format)
+        absences = set[Absence]()
+        rows: Iterator[tuple[Cell, ...]]
         if request.by is None:
             target, reference = counts
-            yield map(format_row, _compare_corpora(target, reference, request.comparison, scratch))
+            session.report.note(messages.describe_sides([side.names for side in sides], counts))
+            compared = _compare_corpora(target, reference, request.comparison, scratch, absences.add)
+            rows = map(format_row, compared)
         else:
-            rows = _compare_groups(counts[0], request.comparison, session, scratch)
-            yield ((group, *format_row(row)) for group, row in rows)
+            by_group = _compare_groups(counts[0], request.comparison, session, scratch, absences.add)
+            rows = ((group, *format_row(row)) for group, row in by_group)
+        yield messages.explain_no_rows(rows, absences, request.comparison, session.report)
 
 
 def _count_sides(
@@ -116,7 +123,11 @@ def _get_partial(counts: Counts) -> WordCountPartial:
 
 
 def _compare_corpora(
-    target: Counts, reference: Counts, comparison: Comparison, scratch: Scratch
+    target: Counts,
+    reference: Counts,
+    comparison: Comparison,
+    scratch: Scratch,
+    report_absence: Callable[[Absence], object],
 ) -> Iterator[KeynessRow]:
     sizes = _pair_sizes(_sum_by_order(target.totals), _sum_by_order(reference.totals))
     runs, runs_ref = scratch.reduce_runs(target.runs), scratch.reduce_runs(reference.runs)
@@ -124,11 +135,15 @@ def _compare_corpora(
     def open_blocks() -> Iterator[Block]:
         return merge_runs([*map(decode_run, runs), *(shift_counts(decode_run(run)) for run in runs_ref)])
 
-    return compare_blocks(open_blocks, target.layout, sizes, comparison, scratch)
+    return compare_blocks(open_blocks, target.layout, sizes, comparison, scratch, report_absence=report_absence)
 
 
 def _compare_groups(
-    counts: Counts, comparison: Comparison, session: Session, scratch: Scratch
+    counts: Counts,
+    comparison: Comparison,
+    session: Session,
+    scratch: Scratch,
+    report_absence: Callable[[Absence], object],
 ) -> Iterator[tuple[str, KeynessRow]]:
     """Yield the rows of each group, compared with all other groups."""
     layout, names = KeyLayout(orders=counts.layout.orders), list[str]()
@@ -145,12 +160,16 @@ def _compare_groups(
         totals = total_file.map_runs()
         if len(names) == 1:
             session.report.warning("there is only one group, so there is nothing to compare")
+        elif names:
+            session.report.note(messages.describe_groups({name: by_group[name] for name in names}, layout.orders))
         for name, run in zip(names, runs, strict=True):
             own = by_group[name]
             rest = {order: total - own.get(order, 0) for order, total in together.items()}
             sizes = _pair_sizes(own, rest)
             open_blocks = partial(_open_group, run, totals)
-            for row in compare_blocks(open_blocks, layout, sizes, comparison, scratch, is_total=True):
+            for row in compare_blocks(
+                open_blocks, layout, sizes, comparison, scratch, is_total=True, report_absence=report_absence
+            ):
                 yield name, row
 
 

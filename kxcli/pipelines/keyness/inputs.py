@@ -1,5 +1,6 @@
 """Inputs that are texts, or tables of counts."""
 
+import shlex
 from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +11,7 @@ from kxcli.mining.wordcount.merging import CountSums
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.wordcount.summing import parse_count, read_count_tables
+from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_examples
 
 if TYPE_CHECKING:
@@ -20,10 +22,17 @@ _CONSEQUENCE = "so rarer words count as absent"
 
 
 class SideInputs(NamedTuple):
-    """The inputs of one side."""
+    """The inputs of one side.
+
+    Attributes:
+        texts: Those to count.
+        tables: Those with counts.
+        names: All, as messages name them.
+    """
 
     texts: "list[Source]"
     tables: "list[Source]"
+    names: list[str]
 
 
 def find_inputs(session: Session, by: str | None, stack: ExitStack) -> SideInputs:
@@ -35,19 +44,32 @@ def find_inputs(session: Session, by: str | None, stack: ExitStack) -> SideInput
         stack: Closes streams.
     """
     given, found = session.source, corpus_run.find_sources(session)
+    paths = [source.path for source in found]
     if given.input_format in ("text", "counts"):
-        return SideInputs(found, []) if given.input_format == "text" else SideInputs([], found)
+        return SideInputs(found, [], paths) if given.input_format == "text" else SideInputs([], found, paths)
     encoding = encodings.resolve_encoding(given.encoding)
     fields = [name for name in (given.field, by) if name is not None and name != "group"]
-    inputs = SideInputs([], [])
+    inputs = SideInputs([], [], paths)
     for source in found:
         peeked, head = peeking.peek_text(source, encoding, stack)
         is_table = count_tables.looks_like_counts(head, fields)
+        if not is_table and by is None and given.field is not None and given.input_format is None:
+            _refuse_plain_text(source)
         (inputs.tables if is_table else inputs.texts).append(peeked)
     if inputs.tables:
         names = format_examples([source.path for source in inputs.tables])
         session.report.note(f"read as tables of counts: {names}; add --input-format text to count the words in them")
     return inputs
+
+
+def _refuse_plain_text(source: "Source") -> None:
+    """Raise `UsageError` if the name of an input with records does not show their format."""
+    if source.is_stdin or guess_record_format(source.path) is None:
+        what = "--field reads records, but its name does not show the record format"
+        path = "-" if source.is_stdin else shlex.quote(source.path)
+        count = f"kxcli wordcount {path} -o counts.tsv"
+        advice = f"if it is plain text, count it first (`{count}`), and give counts.tsv instead"
+        raise UsageError(f"{source.path}: {what}; {advice}; else add --input-format jsonl, csv or tsv.")
 
 
 class TableReader:
