@@ -37,8 +37,8 @@ RULES = (
 COMPARE_OPTIONS = (
     option(
         "--reference REF",
-        "Compare with REF: a file, a URL or, with -r, a folder, of texts or of counts. To compare with several, give "
-        "--reference before each file.",
+        "Compare with REF: a file, a URL or, with -r, a folder, of texts or of counts; give --reference before "
+        "each file.",
         type=INPUT_FILE,
         multiple=True,
     ),

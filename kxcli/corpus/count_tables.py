@@ -101,8 +101,8 @@ def looks_like_counts(head: str, fields: Collection[str]) -> bool:
 def _are_sorted_counts(rows: Sequence[list[str]]) -> bool:
     """Return whether rows are words with counts in an order of wordcount.
 
-    Counts are positive. In each group, they fall, and words with equal counts ascend by code points; or all words ascend. The cells
-    before a word are its group; rows of a word, its count and a rate are groups of one row.
+    Counts are positive. In each group, they fall, and words with equal counts ascend by code points; or all words
+    ascend. The cells before a word are its group; rows of a word, its count and a rate are groups of one row.
     """
     groups = [[(-float(row[-1]), row[-2]) for row in group] for _, group in groupby(rows, key=lambda row: row[:-2])]
     if len(groups) == len(rows) > 1 and not all(_NUMBER.fullmatch(row[-2]) for row in rows):

@@ -62,7 +62,7 @@ def _explain_no_rows(
 
 
 def _explain_absence(word: str, counting: "Counting", dictionary: "CompiledDictionary | None") -> str:
-    """Return why a word does not occur, and what to do."""
+    """Return the reason for a word that does not occur, and the fix."""
     if word.isspace():
         return "is white space, which is not counted; name a word"
     if not counting.keeps_punctuation and not any(map(str.isalnum, word)):

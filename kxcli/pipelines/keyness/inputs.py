@@ -63,7 +63,7 @@ def find_inputs(session: Session, by: str | None, stack: ExitStack) -> SideInput
 
 
 def _refuse_plain_text(source: "Source") -> None:
-    """Raise `UsageError` if the name of an input with records does not show their format."""
+    """Raise `UsageError` if no name shows the record format of an input."""
     if source.is_stdin or guess_record_format(source.path) is None:
         what = "--field reads records, but its name does not show the record format"
         path = "-" if source.is_stdin else shlex.quote(source.path)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def describe_sides(names: Sequence[Sequence[str]], counts: Sequence[Counts]) -> str:
-    """Return which inputs are the target and the reference, with their numbers of words.
+    """Return the inputs of target and reference, with their numbers of words.
 
     Args:
         names: The inputs of the target, and of the reference.
@@ -27,7 +27,7 @@ def describe_sides(names: Sequence[Sequence[str]], counts: Sequence[Counts]) -> 
 
 
 def describe_groups(totals: Mapping[str, Mapping[int, int]], orders: tuple[int, int]) -> str:
-    """Return which groups are compared, with their numbers of words.
+    """Return the compared groups, with their numbers of words.
 
     Args:
         totals: For each group, the number of words by order.
