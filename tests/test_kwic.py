@@ -1,17 +1,20 @@
 """`kwic`: the hits, their lines and contexts, their order, a sample of them, and the table."""
 
+import fcntl
 import gzip
 import io
 import json
 import os
 import random
+import struct
 import sys
+import termios
 import unicodedata
 from functools import cache, partial
 from unittest.mock import patch
 
 import pytest
-from conftest import SAMPLES
+from conftest import ROOT, SAMPLES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel_texts import FREQUENT, OTHERS, SPACES, SURROGATES, Reference
@@ -390,6 +393,36 @@ def test_wrong_patterns_are_refused(kxcli, arguments, code, message):
     assert message in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["kwic", "collocate"])
+def test_input_in_the_place_of_the_pattern_is_an_error(kxcli, command):
+    put(kxcli, "a.txt", "北京a.txt\n")
+    put(kxcli, "in/b.txt", "北京\n")
+    name = {"kwic": "PATTERN", "collocate": "WORD"}[command]
+    usage = f"kxcli: error: a.txt: is a file, not a {name}; write `kxcli {command} {name} a.txt`"
+    assert kxcli(command, "a.txt", "北京", code=2).err == f"{usage}.\n"
+    assert kxcli(command, "a.txt", stdin="北京a.txt\n", code=2).err.startswith(f"{usage}, or add -")
+    assert f"in: is a folder, not a {name}" in kxcli(command, "-r", "in", "北京", code=2).err
+    put(kxcli, "list", "a.txt\n")
+    for inputs in (("a.txt",), ("-",), ("--files-from", "list")):
+        kxcli(command, "a.txt", *inputs, stdin="a.txt\n")
+    assert "北京: No such file" in kxcli(command, "a", "北京", code=1).err
+
+
+def test_text_that_is_also_a_file_is_found(kxcli):
+    put(kxcli, "a.txt", "见a.txt\n")
+    assert kxcli("kwic", "a.txt", "a.txt").rows == [["a.txt:1", "见", "a.txt", ""]]
+    assert kxcli("kwic", "a.txt", "-", stdin="见a.txt\n").rows == [["<stdin>:1", "见", "a.txt", ""]]
+    put(kxcli, "b.txt", "x\n")
+    err = kxcli("kwic", "b.txt", "a.txt").err
+    assert err == "kxcli: no match was found; b.txt is also a file, and PATTERN comes before the inputs\n"
+
+
+def test_pattern_that_is_split_is_a_warning(kxcli):
+    err = kxcli("kwic", "--tokens", "北京下雨", stdin="北京下雨了\n").err
+    assert err.startswith("kxcli: warning: 北京下雨 does not occur as a word; it is split into 北京 下雨: name one")
+    assert kxcli("kwic", "--tokens", "上海", stdin="北京下雨了\n").err == "kxcli: no match was found\n"
+
+
 def test_missing_library_is_named(kxcli, monkeypatch):
     monkeypatch.setitem(sys.modules, "ahocorasick", None)
     put(kxcli, "p", "a\nb\n")
@@ -398,6 +431,7 @@ def test_missing_library_is_named(kxcli, monkeypatch):
         "kxcli: error: --patterns-from needs an extra library; install it with: "
         f"pip install {list_requirements('patterns')}\n"
     )
+    assert f"`pip install {list_requirements('patterns')}`" in (ROOT / "docs/kwic.md").read_text()
 
 
 def test_pattern_without_input_shows_help_on_a_terminal(kxcli):
@@ -443,9 +477,10 @@ def test_runs_on_a_cluster_name_the_inputs_as_given(kxcli):
 # The table
 
 
-def run_on_terminal(kxcli, *arguments):
-    """Return the bytes that a run writes to a terminal."""
+def run_on_terminal(kxcli, *arguments, n_columns=80):
+    """Return the text that a run writes to a terminal."""
     ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, n_columns, 0, 0))
     with kxcli.start(*arguments, stdout=theirs) as process:
         os.close(theirs)
         received = b""
@@ -471,6 +506,38 @@ def test_terminal_shows_a_table_with_highlighted_matches(kxcli):
     assert run_on_terminal(kxcli, *command, "-f", "tsv").startswith("a.txt:1\t很多\t北京")
     assert run_on_terminal(kxcli, *command, "-o", "out.tsv") == ""
     assert (kxcli.folder / "out.tsv").read_text().startswith("a.txt:1\t")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("n_columns", [60, 80, 120])
+def test_table_fits_the_terminal(kxcli, n_columns):
+    kxcli.environment["NO_COLOR"] = "1"
+    put(kxcli, "a.txt", "很多的北京话" * 200 + "\n" + "abc" * 50 + "北京话" + "abc" * 50 + "\n")
+    lines = run_on_terminal(kxcli, "kwic", "北京", "a.txt", n_columns=n_columns).splitlines()
+    assert len(lines) == 201
+    assert n_columns - 4 <= max(map(measure_width, lines)) <= n_columns  # a character may be too wide for the rest
+    left, _, right, _ = lines[-1].split("  ")
+    assert min(measure_width(left), measure_width(right)) == (n_columns - 6 - 4 - len("a.txt:1")) // 2
+    fixed = run_on_terminal(kxcli, "kwic", "北京", "--width", 30, "a.txt", n_columns=n_columns).splitlines()
+    assert max(map(measure_width, fixed)) == 30 + 2 + 4 + 2 + 30 + 2 + len("a.txt:1")
+
+
+def test_width_is_fixed_without_a_terminal(kxcli):
+    kxcli.environment["COLUMNS"] = "200"
+    text = "x" * 50 + "北京" + "y" * 50
+    assert kxcli("kwic", "北京", "-f", "table", stdin=text).text == f"{'x' * 30}  北京  {'y' * 30}  <stdin>:1\n"
+    assert kxcli("kwic", "北京", stdin=text).rows == [["<stdin>:1", "x" * 30, "北京", "y" * 30]]
+
+
+def test_contexts_become_narrower_for_longer_cells():
+    layout = [TableColumn(40, is_right=True), TableColumn(), TableColumn(40), TableColumn()]
+    encoder = TableEncoder(["left", "match", "right", "source"], layout, header=False, n_columns=60)
+    widths = []
+    for source in ("a:1", "a:1000", "b:1", "/" * 26, "/" * 50):
+        line = encoder.encode([("l" * 40, "北京", "r" * 40, source)]).decode()
+        assert measure_width(line.rstrip("\n")) <= 60 or len(source) == 50
+        widths.append((line.count("l"), line.count("r")))
+    assert widths == [(23, 23), (22, 22), (22, 22), (12, 12), (10, 10)]
 
 
 @pytest.mark.parametrize(

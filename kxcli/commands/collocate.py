@@ -1,6 +1,5 @@
 """`kxcli collocate`: find the collocates of a word."""
 
-import os
 from typing import Any
 
 import click
@@ -13,7 +12,6 @@ from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import WORD_OPTIONS, build_counting
-from kxcli.errors import UsageError
 
 
 @click.command("collocate", cls=Command, rules=RULES)
@@ -42,10 +40,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli collocate --pairs --window 5 --min-count 10 corpus.txt
       xzcat corpus.txt.xz | kxcli collocate --lower --top 20 -f jsonl Python
     """
-    word = ctx.params["leading"] = None if options["pairs"] else take_leading_argument(ctx, WORD)
+    word = ctx.params["leading"] = (
+        None if options["pairs"] else take_leading_argument(ctx, WORD, "add --pairs, or - to read stdin")
+    )
     with open_session(ctx) as session:
-        if word is not None and not session.source.inputs and not session.source.files_from and os.path.isfile(word):
-            raise UsageError(f"{word}: is a file, not a WORD; write `kxcli collocate WORD {word}`, or add --pairs.")
         from kxcli.mining.collocations.job import PairCount
         from kxcli.mining.collocations.ranking import CollocateRanking
         from kxcli.mining.collocations.window import Window

@@ -8,7 +8,7 @@ from kxcli.commands import wordlists
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.kwic_options import FORMATS, KWIC_OPTIONS, PATTERN, RULES
-from kxcli.commands.leading_argument import make_leading_argument, take_leading_argument
+from kxcli.commands.leading_argument import find_file_hint, make_leading_argument, take_leading_argument
 from kxcli.commands.output_options import make_output_options, set_table_default
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
@@ -51,7 +51,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli kwic --patterns-from names.txt --width 50 -o names.tsv news.txt.gz
       tail -f app.log | kxcli kwic -i error
     """
-    ctx.params["leading"] = None if options["patterns_from"] else take_leading_argument(ctx, PATTERN)
+    ctx.params["leading"] = (
+        None if options["patterns_from"] else take_leading_argument(ctx, PATTERN, "add - to read stdin")
+    )
     set_table_default(ctx)
     with open_session(ctx) as session:
         query = _build_query(ctx.params, session)
@@ -71,13 +73,15 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             blocks = kwic.find_rows(corpus, query, is_written=not is_arranged)
             if is_arranged:
                 blocks = kwic.arrange_rows(corpus, blocks, options["sort"], options["sample"], options["seed"])
-            session.write(kwic.encode_blocks(session, blocks, query.width))
+            hint = find_file_hint(ctx.params["leading"], PATTERN)
+            session.write(kwic.encode_blocks(session, blocks, query, options["width"], hint))
 
 
 def _build_query(options: dict[str, Any], session: Session) -> "Query":
     """Return the patterns and how they are searched."""
     from kxcli.mining import Segmentation
     from kxcli.mining.kwic.query import Query
+    from kxcli.pipelines.kwic import choose_width
 
     mode: QueryMode = "tokens" if options["tokens"] else "regex" if options["regex"] else "literal"
     patterns = [options["leading"]]
@@ -86,7 +90,8 @@ def _build_query(options: dict[str, Any], session: Session) -> "Query":
         if not patterns:
             raise InputError(options["patterns_from"][0], "has no pattern", "write one pattern per line")
     segmentation = build_segmentation(options, session.report) if options["tokens"] else Segmentation()
+    width = choose_width(session, options["width"])
     try:
-        return Query(tuple(patterns), mode, options["ignore_case"], options["width"], segmentation)
+        return Query(tuple(patterns), mode, options["ignore_case"], width, segmentation)
     except ValueError as error:  # it begins with "pattern"
         raise UsageError(f"{PATTERN}{str(error).removeprefix('pattern')}.") from None

@@ -41,9 +41,9 @@ KWIC_OPTIONS = (
     option("-i, --ignore-case", "Ignore differences of case."),
     option(
         "--width N",
-        "Show N characters of context on each side; in a table, N columns of the terminal.",
+        "Show N characters of context on each side; in a table, N columns of the terminal. "
+        "[default: 30; in a table on a terminal, as many as fit]",
         type=click.IntRange(0, 1_000_000),
-        default=30,
     ),
     option(
         "--sort",

@@ -1,6 +1,7 @@
 """Concordances: inputs -> hits -> rows in an order and a format."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, repeat
 from operator import itemgetter
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from kxcli.errors import MissingExtraError
 from kxcli.mining.kwic.job import BLOCK_ROWS, FindHits, HitRow, iter_row_blocks
-from kxcli.mining.kwic.query import Query
-from kxcli.mining.segment import prepare
+from kxcli.mining.kwic.query import DEFAULT_WIDTH, Query
+from kxcli.mining.segment import load_tokenizer, prepare
 from kxcli.output import rows
 from kxcli.output.table import TableColumn, TableEncoder
+from kxcli.pipelines.absent_words import explain_absence
 from kxcli.pipelines.corpus_run import Corpus
 from kxcli.pipelines.session import Session
 
@@ -31,6 +33,24 @@ def check_library(query: Query) -> None:
             import ahocorasick  # noqa: F401
         except ImportError:
             raise MissingExtraError("--patterns-from", "patterns") from None
+
+
+def choose_width(session: Session, width: int | None) -> int:
+    """Return the characters of each context.
+
+    Args:
+        session: The options of the run.
+        width: That of the user; if None, a table on a terminal has all that may fit.
+    """
+    if width is not None:
+        return width
+    n_columns = _count_columns(session)
+    return DEFAULT_WIDTH if n_columns is None else max(DEFAULT_WIDTH, n_columns // 2)
+
+
+def _count_columns(session: Session) -> int | None:
+    """Return the columns of the terminal; None if the output is no table on one."""
+    return shutil.get_terminal_size().columns if session.sink.format == "table" and session.sink.is_terminal else None
 
 
 def find_rows(corpus: Corpus, query: Query, *, is_written: bool) -> RowBlocks:
@@ -65,13 +85,15 @@ def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: "Side | None", sample:
         yield block
 
 
-def encode_blocks(session: Session, blocks: RowBlocks, width: int) -> Iterator[bytes]:
+def encode_blocks(session: Session, blocks: RowBlocks, query: Query, width: int | None, hint: str) -> Iterator[bytes]:
     """Yield the lines of each block of rows; report if there is no row.
 
     Args:
         session: The options and the report of the run.
         blocks: The rows.
-        width: Columns of each context in a table.
+        query: The patterns.
+        width: Columns of each context in a table; None for the default.
+        hint: The end of the message if there is no row.
     """
     is_empty = True
     encode = _make_encoder(session, width)
@@ -80,17 +102,30 @@ def encode_blocks(session: Session, blocks: RowBlocks, width: int) -> Iterator[b
         yield from encode(block)
     if is_empty:
         yield from encode([])
-        session.report.note("no match was found")
+        _explain_no_rows(session, query, hint)
 
 
-def _make_encoder(session: Session, width: int) -> Callable[[list[HitRow]], Iterable[bytes]]:
+def _explain_no_rows(session: Session, query: Query, hint: str) -> None:
+    """Report that there is no match, and why."""
+    if query.mode == "tokens":
+        (pattern,), segmentation = query.patterns, query.segmentation
+        tokens = load_tokenizer(segmentation, prepare(segmentation))(pattern)
+        if len(tokens) > 1:
+            session.report.warning(f"{pattern} {explain_absence(tokens)}")
+            return
+    session.report.note(f"no match was found{hint}")
+
+
+def _make_encoder(session: Session, width: int | None) -> Callable[[list[HitRow]], Iterable[bytes]]:
     """Return the function that encodes blocks of rows, the first with the header."""
     row_format, header = session.sink.format, session.has_header
     if row_format == "table":
-        context, other = TableColumn(width), TableColumn()
-        layout = (TableColumn(width, is_right=True), TableColumn(is_emphasized=True), context, other)
-        pick = itemgetter(*_TABLE_ORDER)
-        table = TableEncoder(pick(COLUMNS), layout, header=header, has_colors=_has_colors(session))
+        n_columns = None if width is not None else _count_columns(session)
+        width = choose_width(session, width)
+        left, right = TableColumn(width, is_right=True), TableColumn(width)
+        layout = (left, TableColumn(is_emphasized=True), right, TableColumn())
+        pick, has_colors = itemgetter(*_TABLE_ORDER), _has_colors(session)
+        table = TableEncoder(pick(COLUMNS), layout, header=header, has_colors=has_colors, n_columns=n_columns)
         return lambda block: [table.encode([*map(pick, block)])]
     headers = chain([header], repeat(False))
     return lambda block: rows.encode_rows(block, COLUMNS, row_format, header=next(headers))

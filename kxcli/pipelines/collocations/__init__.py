@@ -11,6 +11,7 @@ from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import WordSplitter
 from kxcli.mining.wordcount.counts import WordCountPartial
 from kxcli.pipelines import corpus_run, engines
+from kxcli.pipelines.absent_words import explain_absence
 from kxcli.pipelines.session import Session
 from kxcli.report import Report
 from kxcli.wording import format_count
@@ -58,10 +59,10 @@ def _explain_no_rows(
         occurs = f"{job.word} occurs {format_count(n, 'times')}"
         report.note(f"{occurs}, but no pair has a count of {min_count} or more; lower --min-count")
     else:
-        report.warning(f"{job.word} {_explain_absence(job.word, job.counting, dictionary)}")
+        report.warning(f"{job.word} {_explain_missing_word(job.word, job.counting, dictionary)}")
 
 
-def _explain_absence(word: str, counting: "Counting", dictionary: "CompiledDictionary | None") -> str:
+def _explain_missing_word(word: str, counting: "Counting", dictionary: "CompiledDictionary | None") -> str:
     """Return the reason for a word that does not occur, and the fix."""
     if word.isspace():
         return "is white space, which is not counted; name a word"
@@ -70,10 +71,7 @@ def _explain_absence(word: str, counting: "Counting", dictionary: "CompiledDicti
     if len(word) < counting.min_length:
         return f"has fewer characters than --min-length {counting.min_length}; lower --min-length"
     words = [part for part in WordSplitter(counting, dictionary).split(word) if part is not None]
-    if len(words) > 1:
-        parts = " ".join(words)
-        return f"does not occur as a word; it is split into {parts}: name one of these, or join them by --userdict"
-    return "does not occur as a word; check its spelling, and the options for words"
+    return explain_absence(words)
 
 
 def _iter_cells(blocks: Iterable[Columns], names: list[str], *, is_json: bool) -> "Iterator[tuple[Cell, ...]]":
