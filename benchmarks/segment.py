@@ -36,7 +36,7 @@ class Pair(NamedTuple):
     share: int  # kxcli reads this part of the text, 1/share; if it is 1, with one and with two workers
 
 
-PAIRS = (Pair("", "", 1), Pair("-a", "-t full", 1), Pair("-n", "--no-hmm", 1), Pair("-p", "--pos", 50))
+PAIRS = (Pair("", "", 1), Pair("-a", "-t full", 1), Pair("-n", "--no-hmm", 1), Pair("-p _", "--pos", 50))
 OTHERS = ("--no-punct", "-f jsonl", "-f tsv")
 OTHERS_SHARE = 10
 

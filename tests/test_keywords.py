@@ -7,9 +7,10 @@ import json
 import math
 import re
 from functools import cache
+from importlib import resources
 
 import pytest
-from conftest import SAMPLES
+from conftest import ROOT, SAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_texts import texts as any_text
@@ -21,6 +22,7 @@ from kxcli.mining.keywords.extraction import JIEBA_STOPWORDS
 from kxcli.mining.keywords.frequencies import CountDocumentFrequencies, build_idf
 from kxcli.mining.keywords.idf import IdfError, IdfLookup, IdfTable, load_jieba_idf, parse_idf
 from kxcli.mining.keywords.job import make_resources
+from kxcli.mining.keywords.tags import JIEBA_TAGS
 from kxcli.mining.keywords.textrank import rank_words
 from kxcli.mining.rendered_lines import fill_placeholders
 from kxcli.mining.segment import prepare
@@ -409,6 +411,30 @@ def test_error_of_idf_lines_is_readable():
 def test_usage_errors(kxcli, arguments, message):
     (kxcli.folder / "in").write_text("北京\n", encoding="utf-8")
     assert message in kxcli("keywords", *arguments, stdin="x", code=2).err
+
+
+def test_tag_that_no_word_has_is_a_warning(kxcli):
+    text = "小明来到北京\n"
+    ended = kxcli("keywords", "--pos", "NR,ns,\u540d,zz", stdin=text)
+    assert [row[1] for row in ended.rows] == ["北京"]
+    assert ended.err == (
+        "kxcli: warning: --pos: no word has the tag NR; did you mean nr?\n"
+        "kxcli: warning: --pos: no word has the tag zz; did you mean z?\n"
+        "kxcli: warning: --pos: no word has the tag 名; see the table of tags in docs/segment.md\n"
+    )
+    (kxcli.folder / "user.txt").write_text("小明 9000 zz\n", encoding="utf-8")
+    ended = kxcli("keywords", "--pos", "zz", "--userdict", "user.txt", stdin=text)
+    assert (ended.rows[0][1], ended.err) == ("小明", "")
+    assert kxcli("keywords", "--method", "textrank", stdin=text).err == ""
+
+
+def test_tags_are_those_of_jieba():
+    dictionary = resources.files("jieba").joinpath("dict.txt").read_text(encoding="utf-8")
+    tags = {line.split()[2] for line in dictionary.splitlines()}
+    tags |= {tag for states in jieba.posseg.char_state_tab_P.values() for _, tag in states}
+    assert tags | {"eng"} == JIEBA_TAGS
+    page = (ROOT / "docs/segment.md").read_text(encoding="utf-8").partition("## Tags")[2].partition("\n## ")[0]
+    assert set(re.findall("`([a-z]+)`", page)) >= JIEBA_TAGS
 
 
 def test_record_with_keywords_is_an_error(kxcli):

@@ -251,6 +251,16 @@ def test_tags_equal_those_of_jiebas_command_line(kxcli, sample, run_jieba):
     assert kxcli("segment", "--pos", "--pos-delimiter", "/", "--userdict", "user.txt", sample).out == expected
 
 
+def test_tags_have_the_delimiter_of_jieba(kxcli, sample, run_jieba):
+    assert kxcli("segment", "--pos", sample).out == run_jieba("-p", "_", sample, folder=kxcli.folder)
+
+
+def test_tab_between_tokens_is_in_the_help(kxcli):
+    assert kxcli("segment", "-d", "\t", stdin="北京下雨了\n").text == "北京\t下雨\t了\n"
+    help_text = " ".join(kxcli("segment", "--help").text.split())
+    assert "the shell writes a tab as $'\\t'." in help_text
+
+
 def test_tags_are_those_of_the_main_dictionary(kxcli):
     """jieba's command line leaves the tags of its own dictionary with -D; `POSTokenizer` has those of the file."""
     (kxcli.folder / "main.txt").write_text("北京 100 city\n下雨 50\n小明 20 nr\n", encoding="utf-8")

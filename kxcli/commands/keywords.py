@@ -61,6 +61,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         if session.sink.save_idf is not None:
             sink.check(session.sink.save_idf, option="--save-idf")
         extraction = _build_extraction(options, session.report)
+        _report_unknown_tags(extraction, session.report)
         is_tagged = bool(extraction.tags)
         idf = None if options["idf"] is None else IdfTable.from_mapping(wordlists.read_idf(options["idf"]))
         spec = corpus_run.make_reader_spec(
@@ -96,3 +97,12 @@ def _build_extraction(options: dict[str, Any], report: Report) -> "Extraction":
         lower=options["lower"],
         nfkc=options["normalize"] == "nfkc",
     )
+
+
+def _report_unknown_tags(extraction: "Extraction", report: Report) -> None:
+    """Warn about tags that no word has."""
+    from kxcli.mining.keywords.tags import find_unknown_tags
+
+    for tag, similar in find_unknown_tags(extraction.tags, extraction.segmentation.dictionary):
+        advice = "see the table of tags in docs/segment.md" if similar is None else f"did you mean {similar}?"
+        report.warning(f"--pos: no word has the tag {tag}; {advice}")

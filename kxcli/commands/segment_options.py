@@ -47,7 +47,7 @@ TOKEN_OPTIONS = (
 DELIMITER_OPTIONS = (
     option(
         "-d, --delimiter TEXT",
-        "Write TEXT between tokens. [default: a space]",
+        "Write TEXT between tokens; the shell writes a tab as $'\\t'. [default: a space]",
         type=OPTION_TEXT,
         default=" ",
         name="token_delimiter",
