@@ -1,5 +1,6 @@
 """Options of all commands: repetition, environment variables, rules, help and completion."""
 
+import inspect
 import re
 import shlex
 
@@ -7,8 +8,13 @@ import click
 import pytest
 
 from kxcli.cli import COMMANDS, cli, main
+from kxcli.commands.collocate_options import parse_window
 from kxcli.commands.command import Command
 from kxcli.commands.option_types import PathType
+from kxcli.mining import compare_counts, find_collocates, find_concordance
+from kxcli.mining.collocations.rows import SORTS
+from kxcli.mining.collocations.window import MAX_WINDOW
+from kxcli.mining.keyness.comparison import MEASURES
 
 
 def options_of(name):
@@ -281,3 +287,27 @@ def test_completion_lists_commands_and_options(kxcli):
 )
 def test_unknown_command_gets_a_suggestion(capsys, wrong, right):
     assert f"did you mean '{right}'?" in usage_error_of(capsys, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("collocate", find_collocates), ("keyness", compare_counts), ("kwic", find_concordance)],
+)
+def test_command_and_python_function_have_the_same_defaults(name, function):
+    parameters = {one.name: one.default for one in inspect.signature(function).parameters.values()}
+    found = 0
+    for option in options_of(name):
+        default = option.default
+        if option.name in parameters and isinstance(default, (str, int, float)) and not option.is_flag:
+            found += 1
+            expected = parameters[option.name]
+            assert option.type.convert(default, option, None) in (expected, (expected, expected)), option
+    assert found
+
+
+def test_sorts_of_options_are_those_of_the_features():
+    sorts = {name: option.type.choices for name, option in OPTIONS if option.name == "sort"}
+    assert (tuple(sorts["collocate"]), tuple(sorts["keyness"])) == (SORTS, MEASURES)
+    assert parse_window(str(MAX_WINDOW)) == (MAX_WINDOW, MAX_WINDOW)
+    with pytest.raises(ValueError, match="not a window"):
+        parse_window(str(MAX_WINDOW + 1))
