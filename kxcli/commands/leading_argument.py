@@ -39,22 +39,23 @@ def take_leading_argument(ctx: click.Context, metavar: str, alternative: str) ->
         raise UsageError(f"{metavar} {error}.") from None
     if not text:
         raise UsageError(f"{metavar} is empty; give some text.")
-    _refuse_input(ctx, metavar, text, alternative)
+    _refuse_input(ctx, metavar, first, alternative)
     return text
 
 
-def _refuse_input(ctx: click.Context, metavar: str, text: str, alternative: str) -> None:
+def _refuse_input(ctx: click.Context, metavar: str, path: str, alternative: str) -> None:
     """Raise `UsageError` if the argument exists as a file, and the inputs do not.
 
     A text that is also the name of a file is accepted with inputs that exist, and with `-`.
     """
     inputs = ctx.params["inputs"]
     if inputs:
-        is_input = os.path.exists(text) and not (inputs[0] == "-" or is_url(inputs[0]) or os.path.lexists(inputs[0]))
+        is_input = os.path.exists(path) and not (inputs[0] == "-" or is_url(inputs[0]) or os.path.lexists(inputs[0]))
     else:
-        is_input = os.path.isfile(text) and not ctx.params["files_from"]
+        is_input = os.path.isfile(path) and not ctx.params["files_from"]
     if is_input:
-        kind = "folder" if os.path.isdir(text) else "file"
+        kind = "folder" if os.path.isdir(path) else "file"
+        text = decode_option(path)
         usage = f"{text}: is a {kind}, not a {metavar}; write `{ctx.command_path} {metavar} {text}`"
         raise UsageError(f"{usage}." if inputs else f"{usage}, or {alternative}.")
 
