@@ -46,7 +46,7 @@ def count_pairs(paths: list[str], node: str | None) -> tuple[Counter[str], Count
         for at, word in enumerate(tokens):
             if node is None or word == node:
                 near = tokens[max(0, at - WINDOW) : at] + tokens[at + 1 : at + 1 + WINDOW]
-                pairs.update((word, other) for other in near if node is not None or word <= other)
+                pairs.update((word, other) for other in near if node is not None or word < other)
     return words, pairs
 
 
