@@ -133,7 +133,9 @@ def test_importing_linking_loads_no_other_feature():
         "import sys, kxcli.mining.linking; print(*(name for name in sys.modules if name.startswith('kxcli.mining.')))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert {name.split(".")[2] for name in loaded} == {"arguments", "linking", "text"}
+    assert {name.split(".")[2] for name in loaded} == {
+        *("arguments", "linking", "ordered_parts", "rendered_lines", "text")
+    }
 
 
 def test_the_lazy_package_lists_and_loads_its_names():

@@ -1,6 +1,7 @@
 """What the processes of the real program import, and how they end under limits."""
 
 import errno
+import multiprocessing
 import os
 import random
 import resource
@@ -242,6 +243,20 @@ def run_toys(folder):
     with LocalEngine(2, (), lambda: str(folder)) as engine:
         tasks = [Numbers((n,)) for n in range(1, 20)]
         return engine.reduce(Call(read, tasks, Sum(), 1, ignore))
+
+
+@pytest.mark.parametrize("is_last_first", [True, False])
+def test_folder_of_multiprocessing_is_one_that_exists(tmp_path, monkeypatch, is_last_first):
+    monkeypatch.setattr(workspace, "get_temporary_folder", lambda: str(tmp_path))
+    config = multiprocessing.current_process()._config
+    before = config.get("tempdir")
+    made = [workspace.Workspace() for _ in range(2)]
+    folders = [one.make_folder() for one in made]
+    assert config["tempdir"] == folders[1]
+    for number in (1, 0) if is_last_first else (0, 1):
+        made[number].__exit__(None, None, None)
+        assert config["tempdir"] in (before, None) or Path(config["tempdir"]).is_dir()
+    assert config["tempdir"] in (before, None)
 
 
 def test_killed_server_of_workers_is_restarted(tmp_path, monkeypatch, capfd):

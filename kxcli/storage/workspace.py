@@ -64,7 +64,9 @@ class Workspace:
         import shutil
 
         with delay_signals():
-            self._config["tempdir"] = self._before
+            if self._config["tempdir"] == self._path:  # else another workspace, made later, is still open
+                is_there = self._before is not None and os.path.isdir(self._before)
+                self._config["tempdir"] = self._before if is_there else None
             shutil.rmtree(self._path, ignore_errors=True)
             os.close(self._lock)
             self._path = None
