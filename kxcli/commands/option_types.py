@@ -73,7 +73,7 @@ class PathType(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         role: Its use in a run.
         accepts_dash: Whether it may be `-`, for stdin or stdout; a folder may not.
         file_format: The format of an output; None for the one of -f.
-        only_with: An option; without it, the run reads the output.
+        only_with: An option; with it, the run writes this output alone, and without it, the run reads it.
     """
 
     name = "path"

@@ -35,7 +35,8 @@ def check_output_names(ctx: click.Context) -> None:
         refuse_overwriting(option, ctx.params[name], read)
     output = ctx.params["output"] or "-"
     for name in written:
-        if name != "output" and is_same_output(ctx.params[name], output):
+        is_alone = bool(getattr(params[name].type, "only_with", ""))  # the run writes no rows to stdout
+        if name != "output" and not is_alone and is_same_output(ctx.params[name], output):
             raise UsageError(f"{get_flag(params[name])} and -o name the same file; name another one.")
 
 
