@@ -6,7 +6,7 @@ from kxcli.output.rows import escape_tsv
 
 
 def fold_character(character):
-    """Return the character that stands for all that differ from this one in case only."""
+    """Return one character for all that differ from this one in case only."""
     for folded in (character.casefold(), character.lower()):
         if len(folded) == 1:
             return folded

@@ -6,36 +6,17 @@ source, and `fill_placeholders` replaces them in the order of the input.
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from kxcli.mining.ordered_parts import OrderedPartsJob
+from kxcli.mining.ordered_parts import LineRecord, OrderedPartsJob
 from kxcli.tally import frames
 
 # Placeholders, of bytes that UTF-8 does not have.
 NUMBER = b"\xff"  # a line number
 NEXT = b"\xfe"  # ahead of the first placeholder with the next number
 SOURCE = b"\xfd"  # the name of the source
-
-
-class LineRecord(Protocol):
-    """A document, or an empty record without one."""
-
-    @property
-    def n_before(self) -> int:
-        """The number of lines without a document before it."""
-        ...
-
-    @property
-    def has_continuation(self) -> bool:
-        """Whether it is no document, but only has `n_before` or `source`."""
-        ...
-
-    @property
-    def source(self) -> str | None:
-        """The name of the source that begins with this record."""
-        ...
 
 
 LineRecordT = TypeVar("LineRecordT", bound=LineRecord)

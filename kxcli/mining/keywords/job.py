@@ -11,7 +11,8 @@ from kxcli.mining.keywords.frequencies import CountDocumentFrequencies, build_id
 from kxcli.mining.keywords.idf import IdfTable, check_idf, load_jieba_idf
 from kxcli.mining.keywords.textrank import TextRank
 from kxcli.mining.keywords.tfidf import TfIdf
-from kxcli.mining.rendered_lines import LineRecord, RenderedLines, RenderedLinesJob, render_lines
+from kxcli.mining.ordered_parts import LineRecord
+from kxcli.mining.rendered_lines import RenderedLines, RenderedLinesJob, render_lines
 from kxcli.mining.segment import load_tokenizer, prepare
 from kxcli.mining.segment.jieba_reference import PosTokenizer
 from kxcli.mining.wordcount.job import Text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kxcli.mining.kwic.finders import Finder, Span, make_finder
 from kxcli.mining.kwic.query import Query
-from kxcli.mining.ordered_parts import OrderedPartsJob
+from kxcli.mining.ordered_parts import LineRecord, OrderedPartsJob
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 1_000  # rows made at a time
 
 
-class LinesRecord(Protocol):
+class LinesRecord(LineRecord, Protocol):
     """A document, lines that are each a document, or an empty record without one."""
 
     @property
@@ -32,21 +32,6 @@ class LinesRecord(Protocol):
     @property
     def n_lines(self) -> int:
         """The number of documents."""
-        ...
-
-    @property
-    def n_before(self) -> int:
-        """The number of lines without a document before it."""
-        ...
-
-    @property
-    def has_continuation(self) -> bool:
-        """Whether it is no document, but only has `n_before` or `source`."""
-        ...
-
-    @property
-    def source(self) -> str | None:
-        """The name of the source that begins with this record."""
         ...
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from kxcli.mining.rendered_lines import LineRecord, RenderedLines, RenderedLinesJob, render_lines
+from kxcli.mining.ordered_parts import LineRecord
+from kxcli.mining.rendered_lines import RenderedLines, RenderedLinesJob, render_lines
 from kxcli.mining.segmenting.splitting import Segmenting, TokenColumns, TokenSplitter
 
 if TYPE_CHECKING:
