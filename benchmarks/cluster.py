@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.reader_spec import SourceFormat
 from kxcli.corpus.shards import ByteRange, ShardTask
 from kxcli.corpus.sources import Source
 from kxcli.mapreduce.cluster.engine import ClusterEngine

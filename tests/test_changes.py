@@ -11,7 +11,7 @@ import pytest
 from kxcli.cli import main
 from kxcli.corpus import count_tables, knowledge, labeled_texts, tables
 from kxcli.corpus.named_inputs import resolve_sources
-from kxcli.corpus.records import ReaderSpec
+from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from engine_toys import Numbers, Sum, SumTwice, read
 
-from kxcli.corpus.records import ReaderSpec
+from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.errors import InputError, KxcliError, OutputError
 from kxcli.mapreduce.checkpoint import CheckpointEngine, _SnapshotTimer
 from kxcli.mapreduce.fingerprint import fingerprint

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_failures import workers_of
 
-from kxcli.corpus.records import Document
+from kxcli.corpus.documents import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking, LinkJob, LinkText
 from kxcli.mining.linking.job import LinkResources
 from kxcli.mining.linking.kb.compiling import compile_entries

@@ -21,7 +21,8 @@ from kernel_texts import FREQUENT, OTHERS, SPACES, SURROGATES, Reference
 from kwic_definition import cut_contexts, find_literals, find_regex, find_tokens, fold_character, list_rows, write_tsv
 
 from kxcli.corpus.diagnostics import ReadDiagnostics
-from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
+from kxcli.corpus.reader_spec import ReaderSpec, SourceFormat
+from kxcli.corpus.records import read_documents
 from kxcli.errors import list_requirements
 from kxcli.mining import Segmentation, find_concordance
 from kxcli.mining.kwic import finders

@@ -28,7 +28,8 @@ from kxcli.corpus.diagnostics import (
     format_place,
     locate_error,
 )
-from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
+from kxcli.corpus.reader_spec import ReaderSpec, SourceFormat
+from kxcli.corpus.records import read_documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.mining.segment import blocks

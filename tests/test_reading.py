@@ -29,7 +29,8 @@ from kxcli.cli import main
 from kxcli.corpus import encodings, sources
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.diagnostics import ReadDiagnostics
-from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
+from kxcli.corpus.reader_spec import ReaderSpec, SourceFormat
+from kxcli.corpus.records import read_documents
 from kxcli.errors import InputError, UsageError
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")

@@ -23,7 +23,7 @@ from conftest import SAMPLES, members, wait_until
 
 from kxcli.corpus.fetch_sizes import INITIAL_FETCH, RANGE_OVERLAP
 from kxcli.corpus.named_inputs import resolve_sources
-from kxcli.corpus.records import ReaderSpec
+from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source
 from kxcli.corpus.walking import FileFilter, SkippedFiles

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.corpus.diagnostics import ReadDiagnostics
-from kxcli.corpus.records import Document, ReaderSpec, SourceFormat, read_documents
+from kxcli.corpus.documents import Document
+from kxcli.corpus.reader_spec import ReaderSpec, SourceFormat
+from kxcli.corpus.records import read_documents
 from kxcli.errors import InputError
 from kxcli.mining.rendered_lines import NUMBER, SOURCE, RenderedLinesJob, fill_placeholders, render_lines
 

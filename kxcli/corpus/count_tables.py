@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics
-from kxcli.corpus.records import RecordKind
+from kxcli.corpus.reader_spec import RecordKind
 from kxcli.corpus.row_reader import DelimitedRows, is_unicode, number_lines, parse_object
 from kxcli.corpus.shards import detect_format
 from kxcli.corpus.sources import Source

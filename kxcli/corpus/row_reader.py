@@ -170,6 +170,11 @@ def parse_object(line: str, *, keeps_spelling: bool = False) -> dict[str, Any]:
         raise BadRecord(f"is not JSON ({what})") from None
 
 
+def open_object(fields: dict[str, str]) -> str:
+    """Return a JSON object without its last brace."""
+    return json.dumps(fields, ensure_ascii=False).removesuffix("}")
+
+
 def name_json_type(value: Any) -> str:
     """Return the name of a JSON value's type for messages."""
     if isinstance(value, bool):

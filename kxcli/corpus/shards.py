@@ -16,9 +16,11 @@ from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import HEAD_BYTES, LiveInput, Stream, detect_compression, read_up_to, reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
+from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
-from kxcli.corpus.records import ReaderSpec, RequestedKind, SourceFormat, TextRecord, read_documents
+from kxcli.corpus.reader_spec import ReaderSpec, RequestedKind, SourceFormat
+from kxcli.corpus.records import read_documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 from kxcli.storage.temp_files import TempFile

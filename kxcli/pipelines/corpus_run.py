@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.compression import LiveInput
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
+from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.named_inputs import resolve_sources
-from kxcli.corpus.records import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, TextRecord, Unit
+from kxcli.corpus.reader_spec import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, Unit
 from kxcli.corpus.shards import ShardTask, TaskPlanner, TaskReader
 from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError

@@ -15,7 +15,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
-from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.reader_spec import SourceFormat
 from kxcli.corpus.row_reader import BLANK_ROWS, OR_SKIP, DelimitedRows, NumberedLine, explain_width
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart

@@ -12,7 +12,7 @@ from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable, read_line_blocks
-from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.reader_spec import SourceFormat
 from kxcli.corpus.row_reader import NumberedLine, number_lines
 
 BATCH = 1 << 20  # bytes

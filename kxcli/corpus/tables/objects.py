@@ -12,7 +12,7 @@ from typing import Any
 from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
-from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.reader_spec import SourceFormat
 from kxcli.corpus.row_reader import check_unicode, name_json_type, parse_lines, parse_object
 from kxcli.corpus.tables.chunks import CellChunk, NumberedCells, TablePart
 from kxcli.corpus.tables.json_arrays import JsonArray, begins_array

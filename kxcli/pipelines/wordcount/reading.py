@@ -6,7 +6,7 @@ from kxcli.pipelines import corpus_run, engines
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
-    from kxcli.corpus.records import ReaderSpec, Unit
+    from kxcli.corpus.reader_spec import ReaderSpec, Unit
     from kxcli.mining import Counting
 
 MODULES = ("kxcli.mining.wordcount.job", "kxcli.corpus.shards")  # that workers import

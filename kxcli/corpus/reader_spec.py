@@ -1,0 +1,79 @@
+"""How the shards of sources become documents: formats, fields and limits."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from kxcli.corpus import encodings
+from kxcli.corpus.diagnostics import OnError
+
+RecordKind = Literal["text", "jsonl", "csv", "tsv"]
+RequestedKind = RecordKind | Literal["sniffed"]  # JSONL if the first character except white space is {, else text
+
+Unit = Literal["document", "lines", "blocks", "bytes"]
+
+DEFAULT_FIELD = "text"
+
+
+class SourceFormat(NamedTuple):
+    """The record format and the encoding of a source.
+
+    Attributes:
+        encoding: A codec's name.
+        is_guessed: Whether the encoding was guessed by the start of the source.
+    """
+
+    kind: RecordKind
+    encoding: str
+    is_guessed: bool = False
+
+    @property
+    def is_splittable(self) -> bool:
+        """Whether its bytes may be split after any LF.
+
+        CSV has LFs within quotes, UTF-16 has LF bytes within characters.
+        """
+        return self.kind in ("text", "jsonl") and encodings.is_line_safe(self.encoding)
+
+
+@dataclass(frozen=True)
+class ReaderSpec:
+    """How the shards of every source become documents.
+
+    Attributes:
+        field: The field or column of the text.
+        by: The field or column of the group; None without groups.
+        on_error: What to do with a bad record.
+        unit: "document" for a document per record; "lines" if several lines of text may come as one document, for jobs
+            that treat a line end like any other separator; "blocks" for the lines of text as `TextBlock`s of valid
+            text; "bytes" for `TextBlock`s that may be bytes.
+        split_pattern: Matches at the places where a long line may be split; None to keep documents whole.
+        max_part: Characters without such a place after which a long line is split anyway; None for never.
+        key: The field of a JSONL record's identifier.
+        counts_lines: Whether documents have the number of lines without a document before them, such as further lines
+            of a CSV record; those at the end come with an empty document that has a continuation.
+        names_sources: Whether each input begins with an empty document that has its name and a continuation.
+        added_fields: The fields that the output adds to each record; then documents have their record, and one with
+            such a field is rejected.
+        max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
+    """
+
+    field: str = DEFAULT_FIELD
+    by: str | None = None
+    on_error: OnError = "stop"
+    unit: Unit = "document"
+    split_pattern: str | None = None
+    max_part: int | None = None
+    key: str | None = None
+    counts_lines: bool = False
+    names_sources: bool = False
+    added_fields: tuple[str, ...] = ()
+    max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
+
+    @property
+    def keeps_lines_whole(self) -> bool:
+        """Whether long lines are read as one.
+
+        A bad line can be skipped or repaired only as a whole.
+        """
+        return self.split_pattern is None or self.on_error != "stop"
