@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, wait_until
+from conftest import ROOT, share_dictionaries, wait_until
 
 from kxcli.mapreduce.cluster.connection import Timeouts
 from kxcli.mapreduce.cluster.engine import ClusterEngine
@@ -37,6 +37,7 @@ class Cluster:
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
         }
+        share_dictionaries(self.folder)
         file = self.folder / "scheduler.json"
         arguments = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
         self.scheduler = self.start("-m", "dask", "scheduler", *arguments)

@@ -44,6 +44,14 @@ SAMPLES = ROOT / "data" / "samples"
 SHARED = ROOT.parent / "shared"
 
 
+def share_dictionaries(home):
+    """Give the program, with this folder as its home, the dictionaries that this session has compiled."""
+    (home / ".cache" / "kxcli").mkdir(parents=True, mode=0o700)
+    compiled = Path(os.environ["XDG_CACHE_HOME"], "kxcli", "dictionaries")
+    compiled.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / ".cache" / "kxcli" / "dictionaries").symlink_to(compiled)
+
+
 @dataclass
 class Ended:
     """How a run of the program ended."""
@@ -139,6 +147,7 @@ class Program:
         self.folder = folder
         self.tmp = folder / "tmp"
         self.tmp.mkdir()
+        share_dictionaries(folder)
         self.environment = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(folder),

@@ -150,8 +150,9 @@ def test_compiled_dictionary_is_pickled_with_its_bytes():
 
 @pytest.mark.full
 def test_counts_are_equal_with_a_damaged_cache(kxcli):
+    kxcli.environment["XDG_CACHE_HOME"] = str(kxcli.folder / "cache")
     expected = kxcli.run("wordcount", SAMPLES / "news.txt").out
-    (path,) = (kxcli.folder / ".cache" / "kxcli" / "dictionaries").iterdir()
+    (path,) = (kxcli.folder / "cache" / "kxcli" / "dictionaries").iterdir()
     assert kxcli.run("wordcount", SAMPLES / "news.txt").out == expected
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] + b"\xff" * 100 + whole[len(whole) // 2 + 100 :])

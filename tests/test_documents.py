@@ -9,7 +9,7 @@ import sys
 
 import click
 import pytest
-from conftest import ROOT, SAMPLES
+from conftest import ROOT, SAMPLES, share_dictionaries
 
 from kxcli.cli import COMMANDS, cli
 
@@ -49,6 +49,7 @@ def blocks(language):
 @pytest.fixture
 def folder(tmp_path):
     shutil.copytree(SAMPLES, tmp_path / "data" / "samples")
+    share_dictionaries(tmp_path)
     return tmp_path
 
 

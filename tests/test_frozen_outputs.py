@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, in_process
+from conftest import ROOT, in_process, share_dictionaries
 
 from kxcli.cli import main
 
@@ -74,6 +74,7 @@ def hash_output(output):
 def folder():
     with tempfile.TemporaryDirectory() as name:
         make_inputs(Path(name))
+        share_dictionaries(Path(name))
         yield Path(name)
 
 

@@ -105,7 +105,7 @@ def test_output_goes_to_a_file(kxcli):
     put(kxcli, "out.tsv", OLD)
     assert kxcli(*use, "-o", "out.tsv").out == b""
     assert (kxcli.folder / "out.tsv").read_bytes() == bare
-    assert sorted(os.listdir(kxcli.folder)) == ["a.tsv", "out.tsv", "tmp"]
+    assert sorted(os.listdir(kxcli.folder)) == [".cache", "a.tsv", "out.tsv", "tmp"]
 
 
 def test_failed_run_keeps_the_old_output(kxcli, old):  # noqa: F811
