@@ -737,7 +737,7 @@ def test_long_integer_is_a_group_by_its_digits(run):
 
 
 def test_field_of_another_type_is_not_called_invalid_json(run):
-    put("a.jsonl", '{"text": "ab"}\n{"text": null}\n{"text": "ab"\n{"x": 1}\n')
+    put("a.jsonl", '{"text": "ab"}\n{"text": []}\n{"text": "ab"\n{"x": 1}\n')
     err = run(*SPACE, "--field", "text", "--on-error", "skip", "a.jsonl").err
     assert "not valid JSONL: a.jsonl:3\n" in err
     assert "field missing or of another type: a.jsonl:2, a.jsonl:4\n" in err

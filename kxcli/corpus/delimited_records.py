@@ -5,6 +5,7 @@ from typing import Literal
 
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.documents import Document
+from kxcli.corpus.fields import find_column
 from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.corpus.row_reader import BLANK_ROWS, OR_SKIP, DelimitedRows, NumberedLine, explain_width, open_object
 from kxcli.errors import InputError
@@ -24,8 +25,8 @@ def read_rows(
     if isinstance(header, BadRecord):
         what = f"the header {header.what}"
         raise InputError(diagnostics.path, what, header.hint.removesuffix(OR_SKIP), line=number)
-    text_at = _find_column(header, spec.field, "--field", diagnostics)
-    group_at = None if spec.by is None else _find_column(header, spec.by, "--by", diagnostics)
+    text_at = _require_column(header, spec.field, "--field", diagnostics)
+    group_at = None if spec.by is None else _require_column(header, spec.by, "--by", diagnostics)
     if spec.added_fields:
         _check_names(header, spec.added_fields, diagnostics.path, number)
     width = len(header)
@@ -50,11 +51,12 @@ def _check_names(header: list[str], added_fields: Iterable[str], path: str, line
             raise InputError(path, f"has two columns {name!r}", "rename one, because the output has objects", line=line)
 
 
-def _find_column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:
-    if name not in header:
+def _require_column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:
+    found = find_column(header, name)
+    if found is None:
         hint = f"it has {format_names(header)}; name one with {option}"
         others = [called for separator, called in _SEPARATORS.items() if len(header) == 1 and separator in header[0]]
         if others:
             hint = f"it has one column, {header[0]!r}, which seems to be separated by {others[0]}; use commas or tabs"
         raise InputError(diagnostics.path, f"has no column {name!r}", hint, line=1)
-    return header.index(name)
+    return found

@@ -1,0 +1,69 @@
+"""Fields of records by their names, and columns by their names or numbers."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kxcli.corpus.diagnostics import BadFieldError
+from kxcli.corpus.row_reader import name_json_type
+from kxcli.wording import format_names
+
+
+def get_field(record: Mapping[str, Any], name: str, option: str) -> Any:
+    """Return a field of an object; raise `BadFieldError` if it has none of that name.
+
+    `a.b` is the field b of the object a, unless there is a key `a.b`. A field of null is null.
+
+    Args:
+        record: The object.
+        name: The name of the field.
+        option: The option that names the field, for the message.
+    """
+    if name in record:
+        return record[name]
+    value: Any = record
+    key, dot, rest = name.partition(".")
+    while dot and isinstance(value, dict) and key in value:
+        value = value[key]
+        if value is None:
+            return None
+        if isinstance(value, dict) and rest in value:
+            return value[rest]
+        key, dot, rest = rest.partition(".")
+    raise BadFieldError(
+        f"has no field {name!r}", f"it has {format_names(_list_fields(record))}; name one with {option}"
+    )
+
+
+def _list_fields(record: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from (f"{key}.{name}" for name in _list_fields(value))
+        else:
+            yield key
+
+
+def format_text(value: Any, name: str) -> str:
+    """Return the text of a field, empty for null; raise `BadFieldError` if it is no string."""
+    if type(value) is str:
+        return value
+    if value is None:
+        return ""
+    raise BadFieldError(f"has {name_json_type(value)} in the field {name!r}, not a string")
+
+
+def format_group(value: Any, name: str) -> str:
+    """Return the group of a field, empty for null; raise `BadFieldError` for a list or an object."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, dict)):
+        raise BadFieldError(f"has {name_json_type(value)} in the field {name!r}, nothing to group by")
+    return "" if value is None else json.dumps(value)
+
+
+def find_column(header: Sequence[str], name: str) -> int | None:
+    """Return the place of a column by its name, or by its number from 1; None if there is none."""
+    if name in header:
+        return header.index(name)
+    is_number = name.isascii() and name.isdigit() and len(name) < 10
+    return int(name) - 1 if is_number and 0 < int(name) <= len(header) else None
