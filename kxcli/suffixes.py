@@ -24,7 +24,7 @@ TABLE_FORMATS: dict[str, InputFormat] = {
     ".arrows": "arrow",
     ".feather": "arrow",
 }
-FORMATS = {
+OUTPUT_FORMATS = {
     **TABLE_FORMATS,
     ".tab": "tsv",
     ".jsonlines": "jsonl",
@@ -32,9 +32,9 @@ FORMATS = {
     ".xlsx": "xlsx",
     ".ods": "ods",
 }
-INPUT_COMPRESSORS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
+SUPPORTED_COMPRESSORS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 COMPRESSORS = {
-    **INPUT_COMPRESSORS,
+    **SUPPORTED_COMPRESSORS,
     ".tgz": "gzip",
     ".bgz": "bgzip",
     ".lzma": "lzma",
@@ -57,9 +57,19 @@ def guess_table_format(path: str) -> InputFormat | None:
     return TABLE_FORMATS.get(_get_format_suffix(path))
 
 
+def guess_output_format(path: str) -> str | None:
+    """Return the format that the suffix of an output names."""
+    return OUTPUT_FORMATS.get(_get_format_suffix(path))
+
+
+def guess_compressor(path: str) -> str | None:
+    """Return the compressor that the suffix of an output names."""
+    return SUPPORTED_COMPRESSORS.get(os.path.splitext(path)[1].lower())
+
+
 def _get_format_suffix(path: str) -> str:
     """Return the suffix without that of a compressor."""
     stem, suffix = os.path.splitext(strip_query(path).lower())
-    if suffix in INPUT_COMPRESSORS:
+    if suffix in SUPPORTED_COMPRESSORS:
         suffix = os.path.splitext(stem)[1]
     return suffix

@@ -21,7 +21,7 @@ ROOMS = {
     "mining": {"_kernel", "arrays", "batching", "kernel", "schema", "tally", "wording"},
     "corpus": {"arrays", "batching", "errors", "schema", "storage", "suffixes", "urls", "wording"},
     "mapreduce": {"arrays", "errors", "schema", "signals", "storage", "tuning", "wording"},
-    "output": {"errors", "signals", "storage", "urls"},
+    "output": {"errors", "signals", "storage", "suffixes", "urls"},
 }
 
 

@@ -13,7 +13,7 @@ from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_RULES
 
 WORD = "WORD"
-FORMATS = ("tsv", "csv", "jsonl")
+FORMATS = ("tsv", "csv", "jsonl", "parquet")
 _SORTS = ["log_dice", "mi", "mi3", "t_score", "z_score", "log_likelihood", "count"]
 
 RULES = (

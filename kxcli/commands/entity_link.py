@@ -1,6 +1,5 @@
 """`kxcli entity-link`: link names in texts to a knowledge base."""
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,8 +102,7 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: "NamedArrays") 
         report=session.report,
         errors_path=session.sink.errors,
     )
-    has_header = session.sink.header is not False
-    session.write(evaluation.encode_evaluation(tally, session.sink.format, header=has_header))
+    session.write(evaluation.encode_evaluation(tally, session.sink))
 
 
 def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays") -> None:
@@ -113,9 +111,8 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
     from kxcli.pipelines.linking import model_files, render_links
 
     source = session.source
-    job = render_links.make_link_job(_build_linking(options), session.sink.format, options["candidates"])
+    job = render_links.make_link_job(_build_linking(options), session.sink.line_format, options["candidates"])
     columns = render_links.COLUMNS + ((render_links.RANK,) if options["candidates"] else ())
-    head = "\t".join(columns) + "\n" if session.sink.header else ""
     resources = model_files.load_resources(arrays, options["model"])
     if resources.has_tagger:
         report_missing_kernel(session.report)
@@ -130,4 +127,4 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(session, modules, spec, kind) as corpus:
         lines = fill_placeholders(corpus.stream(job, resources))
-        session.write(chain([head.encode("ascii")], lines))
+        session.write_lines(lines, columns, render_links.TYPES)

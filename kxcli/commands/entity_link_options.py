@@ -9,7 +9,7 @@ from kxcli.commands.option_types import FOLDER, NumberRange, PathType
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
-FORMATS = ("jsonl", "tsv")
+FORMATS = ("jsonl", "tsv", "csv", "parquet")
 
 # The options that have an effect in a run that reads no input.
 _ALWAYS_USED = "kb kb_cache model on_error quiet verbose"

@@ -50,7 +50,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     with open_session(ctx) as session:
         table, path = _measure(session, options)
-        session.write_rows(table.rows, table.columns)
+        session.write_rows(table.rows, table.columns, table.types)
     if options["exit_code"] and table.why_undefined:
         raise InputError(path, "the test for --exit-code is undefined", table.why_undefined)
     if options["exit_code"] and not table.is_dependent:
@@ -105,7 +105,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
             inputs.make_limits(session.run.memory),
         )
         try:
-            return _run_analysis(run, options, is_flat=session.sink.format == "jsonl"), tables.x.path
+            return _run_analysis(run, options, is_flat=session.sink.has_numbers), tables.x.path
         except MeasureError as error:
             raise InputError(tables.x.path, str(error)) from None
 

@@ -16,7 +16,7 @@ from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 
-FORMATS = ("tsv", "csv", "jsonl")
+FORMATS = ("tsv", "csv", "jsonl", "parquet")
 
 
 def compares_texts(kernel: str | None) -> bool:

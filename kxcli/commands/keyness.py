@@ -43,6 +43,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli keyness speeches.txt --reference news.txt --ngram 2 --negative --max-q 0.01
     """
     with open_session(ctx) as session:
+        from kxcli.mining.keyness import measures
         from kxcli.mining.keyness.comparison import Comparison
         from kxcli.pipelines.keyness import comparing, inputs
 
@@ -66,4 +67,4 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         )
         request = comparing.Request(options["reference"], options["by"], comparison, counting, check_tables)
         with comparing.open_comparison(session, request) as rows:
-            session.write_rows(rows, request.columns)
+            session.write_rows(rows, request.columns, measures.TYPES)

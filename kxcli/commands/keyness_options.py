@@ -11,7 +11,7 @@ from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 from kxcli.commands.wordcount_options import parse_orders
 
-FORMATS = ("tsv", "csv", "jsonl")
+FORMATS = ("tsv", "csv", "jsonl", "parquet")
 SORTS = ("log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z", "count", "count_ref")
 # Options that describe texts, without effect on tables of counts.
 TEXT_NAMES = f"{WORD_NAMES} field on_error checkpoint retries cluster shard_size"

@@ -1,6 +1,5 @@
 """`kxcli keywords`: find the keywords of each document."""
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,10 +52,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.mining.keywords.job import make_resources
         from kxcli.mining.rendered_lines import fill_placeholders
         from kxcli.output import sink
-        from kxcli.output.rows import encode_rows
         from kxcli.pipelines import corpus_run, engines
         from kxcli.pipelines.keywords import learned_idf
-        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, make_keyword_job
+        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, TYPES, make_keyword_job
 
         if session.sink.save_idf is not None:
             sink.check(session.sink.save_idf, option="--save-idf")
@@ -71,15 +69,14 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             max_line=engines.get_max_line_bytes(session.run, _TAGGED_LINE_COST if is_tagged else _LINE_COST),
         )
         modules = ["kxcli.pipelines.keywords.render_keywords", "kxcli.corpus.shards"]
-        head = encode_rows([], COLUMNS, session.sink.format, header=True) if session.has_header else []
         with corpus_run.open_corpus(session, modules, spec) as corpus:
             if options["learn_idf"]:
                 idf = learned_idf.learn_idf(corpus, extraction)
                 if session.sink.save_idf is not None:
                     learned_idf.save_idf(idf, session.sink.save_idf, session.report)
             resources = make_resources(extraction, idf, session.report.warning)
-            job = make_keyword_job(extraction, session.sink.format)
-            session.write(chain(head, fill_placeholders(corpus.stream(job, resources))))
+            job = make_keyword_job(extraction, session.sink.line_format)
+            session.write_lines(fill_placeholders(corpus.stream(job, resources)), COLUMNS, TYPES)
 
 
 def _build_extraction(options: dict[str, Any], report: Report) -> "Extraction":

@@ -10,7 +10,7 @@ from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import LOWER_OPTION, NORMALIZE_OPTION, TOKENIZER_OPTIONS, WORD_RULES
 
-FORMATS = ("tsv", "csv", "jsonl")
+FORMATS = ("tsv", "csv", "jsonl", "parquet")
 
 _LEARN, _TEXTRANK = has("learn_idf"), has_value("method", "textrank")
 IS_TAGGED = any_of(has("pos"), _TEXTRANK)

@@ -10,7 +10,7 @@ from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import TOKENIZER_NAMES, WORD_RULES
 
-FORMATS = ("tsv", "csv", "jsonl", "table")
+FORMATS = ("tsv", "csv", "jsonl", "parquet", "table")
 PATTERN = "PATTERN"  # in the usage; `leading` is its value among the options
 
 _TOKENS, _PATTERNS_FROM = has("tokens"), has("patterns_from")

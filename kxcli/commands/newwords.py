@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kxcli.output.rows import Cell
 
 _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
+_TYPES = {"count": int} | dict.fromkeys(_COLUMNS[2:], float)
 
 # Bytes of memory for a byte of a whole line: the peak above that of an empty run was 10 for a JSON line of 10 MB of
 # "aaa...", 14 for articles, and 25 for a list of empty objects next to the text.
@@ -74,7 +75,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             report.note(f"only {format_count(len(words), 'words')} found (--top {top})")
         words = words[:top]
         columns = _COLUMNS[:2] if row_format == "userdict" else _COLUMNS
-        session.write_rows(_iter_rows(words, len(columns), is_json=row_format == "jsonl"), columns)
+        session.write_rows(_iter_rows(words, len(columns), has_numbers=session.sink.has_numbers), columns, _TYPES)
 
 
 def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) -> "list[Word]":
@@ -123,8 +124,8 @@ def _select_findable(words: "list[Word]", session: Session) -> "list[Word]":
     return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
 
 
-def _iter_rows(words: "Iterable[Word]", n_columns: int, *, is_json: bool) -> "Iterator[Sequence[Cell]]":
+def _iter_rows(words: "Iterable[Word]", n_columns: int, *, has_numbers: bool) -> "Iterator[Sequence[Cell]]":
     """Yield the first cells of each word; scores have 4 decimals."""
     for word, count, *scores in words:
-        rounded = [None if score is None else round(score, 4) if is_json else f"{score:.4f}" for score in scores]
+        rounded = [None if score is None else round(score, 4) if has_numbers else f"{score:.4f}" for score in scores]
         yield (word, count, *rounded)[:n_columns]

@@ -11,7 +11,7 @@ from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
-FORMATS = ("tsv", "csv", "jsonl", "userdict")
+FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict")
 
 _PMI = has_value("method", "pmi")
 

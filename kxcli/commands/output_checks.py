@@ -1,15 +1,18 @@
 """Checks of output names before the work."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import click
 
 from kxcli.commands.option_rules import get_flag
 from kxcli.commands.option_types import PathType
+from kxcli.commands.output_options import get_formats
 from kxcli.errors import UsageError
 from kxcli.output.conflicts import is_same_output, refuse_overwriting
-from kxcli.suffixes import COMPRESSORS, FORMATS
+from kxcli.suffixes import COMPRESSORS, guess_compressor, guess_output_format
+
+_COMPRESSED_FORMATS = ("parquet", "npz")
 
 
 def check_output_names(ctx: click.Context) -> None:
@@ -26,11 +29,10 @@ def check_output_names(ctx: click.Context) -> None:
             read += [value] if isinstance(value, str) else value
     if not ctx.params["inputs"] and not ctx.params["files_from"]:
         read.append("-")
-    formats = params["format"].type
     for name in written:
         option = "-o" if name == "output" else get_flag(params[name])
         own_format = getattr(params[name].type, "file_format", None)
-        offered = formats.choices if own_format is None and isinstance(formats, click.Choice) else ()
+        offered = get_formats(ctx) if own_format is None else (own_format,)
         _check_suffix(option, ctx.params[name], own_format or ctx.params["format"], offered)
         refuse_overwriting(option, ctx.params[name], read)
     output = ctx.params["output"] or "-"
@@ -48,13 +50,20 @@ def _is_written(param: click.Parameter, ctx: click.Context) -> bool:
     return not kind.only_with or bool(ctx.params[kind.only_with])
 
 
-def _check_suffix(option: str, path: str, file_format: str, offered: Iterable[str]) -> None:
+def _check_suffix(option: str, path: str, file_format: str, offered: Sequence[str]) -> None:
+    """Refuse a name that contradicts the format, or an unsupported compressor."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix in COMPRESSORS:
-        example = f"kxcli ... | {COMPRESSORS[suffix]} > {os.path.basename(path)}"
-        advice = f"choose another name, or compress stdout: {example}" if option == "-o" else "choose another name"
-        raise UsageError(f"{option} {path}: the output is not compressed; {advice}.")
-    named = FORMATS.get(suffix, file_format)
-    if named != file_format:
-        advice = f"use -f {named}, or choose another name" if named in offered else "choose another name"
-        raise UsageError(f"{option} {path}: the name says {named}, but the output is {file_format}; {advice}.")
+    if guess_compressor(path) is not None:
+        if file_format in _COMPRESSED_FORMATS:
+            raise UsageError(f"{option} {path}: {file_format} is compressed already; remove {suffix} from the name.")
+    elif suffix in COMPRESSORS:
+        raise UsageError(f"{option} {path}: kxcli does not write {suffix}; use .gz, .bz2, .xz or .zst.")
+    named = guess_output_format(path) or file_format
+    if named == file_format:
+        return
+    if named in offered:
+        advice = f"use -f {named}, or choose another name"
+    else:
+        formats = f"the formats are {', '.join(offered)}; " if offered[1:] else ""
+        advice = f"{formats}choose another name"
+    raise UsageError(f"{option} {path}: the name says {named}, but the output is {file_format}; {advice}.")

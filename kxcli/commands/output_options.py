@@ -1,12 +1,14 @@
 """The options for writing results."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from kxcli.commands.command import Decorator, option
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has, has_value, is_given
 from kxcli.commands.option_types import FOLDER, PathType
+from kxcli.suffixes import guess_output_format
 
 _OUTPUT_DIR, _CLUSTER = has("output_dir"), has("cluster")
 USERDICT = has_value("format", "userdict", flag="-f")
@@ -23,7 +25,7 @@ PARTS_RULES = (
 
 def make_header_rule(*formats: str) -> Rule:
     """Return the rule for the header of a command with these formats."""
-    headerless = [name for name in formats if name in ("text", "jsonl", "userdict")]
+    headerless = [name for name in formats if name in ("text", "jsonl", "parquet", "userdict")]
     return Rule("header", NO_EFFECT, has_value("format", *headerless, flag="-f"), "-f jsonl")
 
 
@@ -34,16 +36,37 @@ def make_output_options(*formats: str, is_table_default: bool = False) -> tuple[
         formats: The formats.
         is_table_default: Whether `set_table_default` replaces the default on a terminal.
     """
-    default = f" [default: table if stdout is a terminal, else {formats[0]}]" if is_table_default else ""
+    default = f"table if stdout is a terminal, else {formats[0]}" if is_table_default else formats[0]
     return (
         option(
             "-o, --output FILE",
-            "Write to FILE instead of stdout (-); FILE is created or replaced only when the output is complete.",
+            "Write to FILE instead of stdout (-), compressed if it ends in .gz, .bz2, .xz or .zst; FILE is created or "
+            "replaced only when the output is complete.",
             type=PathType("output"),
         ),
-        option("-f, --format", f"Format of the output.{default}", choices=formats, default=formats[0]),
+        option(
+            "-f, --format",
+            f"Format of the output. [default: by the suffix of -o; else {default}]",
+            choices=formats,
+            default=formats[0],
+        ),
         option("--header/--no-header", "Begin with a row of the column names. [default: only in CSV]"),
     )
+
+
+def choose_format(ctx: click.Context) -> None:
+    """Choose the format that the suffix of -o names, unless a format is given."""
+    formats, output = get_formats(ctx), ctx.params["output"]
+    named = None if output is None else guess_output_format(output)
+    if named in formats and not is_given(ctx, "format"):
+        ctx.params["format"] = named
+
+
+def get_formats(ctx: click.Context) -> Sequence[str]:
+    """Return the formats of the output of a command."""
+    (choice,) = (param.type for param in ctx.command.params if param.name == "format")
+    assert isinstance(choice, click.Choice)
+    return choice.choices
 
 
 def set_table_default(ctx: click.Context) -> None:

@@ -1,6 +1,5 @@
 """`kxcli segment`: print the tokens of texts."""
 
-from itertools import chain
 from typing import Any
 
 import click
@@ -60,7 +59,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             nfkc=options["normalize"] == "nfkc",
         )
         output = write_tokens.TokenOutput(
-            options["format"],
+            session.sink.line_format,
             options["token_delimiter"],
             options["pos_delimiter"] if options["pos"] else None,
             options["offsets"],
@@ -77,5 +76,4 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         )
         with corpus_run.open_corpus(session, output.modules, spec) as corpus:
             lines = output.write(corpus.stream(output.make_job(segmenting), dictionary))
-            head = output.make_header() if session.has_header else b""
-            session.write(chain([head], lines))
+            session.write_lines(lines, output.columns, write_tokens.TYPES)

@@ -15,9 +15,9 @@ from kxcli.commands.word_options import (
     WORD_RULES,
 )
 
-FORMATS = ("text", "tsv", "csv", "jsonl")
+FORMATS = ("text", "tsv", "csv", "jsonl", "parquet")
 
-_TEXT, _ROWS = has_value("format", "text", flag="-f"), has_value("format", "tsv", "csv", flag="-f")
+_TEXT, _ROWS = has_value("format", "text", flag="-f"), has_value("format", "tsv", "csv", "parquet", flag="-f")
 _POS = has("pos")
 
 RULES = (

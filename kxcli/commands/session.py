@@ -10,6 +10,8 @@ import click
 from kxcli.commands.command import Command
 from kxcli.commands.option_rules import check_rules
 from kxcli.commands.output_checks import check_output_names
+from kxcli.commands.output_options import choose_format
+from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
@@ -32,6 +34,7 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
         click.echo(ctx.get_help())
         ctx.exit()
     assert isinstance(ctx.command, Command)
+    choose_format(ctx)
     check_rules(ctx, ctx.command.rules)
     check_output_names(ctx)
     run = _pick_settings(RunSettings, RunSettings._fields, ctx.params)
@@ -39,8 +42,12 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
     report.quiet, report.verbose = run.quiet, run.verbose
     output = _pick_settings(OutputSettings, OutputSettings._fields, ctx.params)
 
-    from kxcli.output import sink
+    from kxcli.output import parquet, sink
 
+    if output.format == "parquet":
+        parquet.check_library()
+        if output.is_terminal:
+            raise UsageError("-f parquet is not for a terminal; name a file with -o, or pipe stdout.")
     if output.output_dir is None:
         sink.check(output.output)
     yield Session(source, output, run, report)

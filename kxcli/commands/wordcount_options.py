@@ -12,7 +12,7 @@ from kxcli.commands.output_options import PARTS_RULES, USERDICT, make_header_rul
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 
-FORMATS = ("tsv", "csv", "jsonl", "userdict")
+FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict")
 
 _COUNTING = f"{WORD_NAMES} ngram df per_million by field on_error checkpoint retries cluster shard_size"
 _MERGE = has("merge")

@@ -1,15 +1,16 @@
-"""Rows as lines of TSV, CSV, JSONL, a table or a user dictionary."""
+"""Rows in a format: TSV, CSV, JSONL, Parquet, a table or a user dictionary."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal
 
+from kxcli.output.parquet import encode_parquet
 from kxcli.output.table import encode_table
 
-RowFormat = Literal["tsv", "csv", "jsonl", "table", "userdict"]
+RowFormat = Literal["tsv", "csv", "jsonl", "parquet", "table", "userdict", "text"]  # text: only of `segment`
 
 
 def format_shortest(number: float) -> str:
@@ -24,27 +25,37 @@ class RoundTripFloat(float):
         return format_shortest(self)
 
 
-Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
+Cell = str | int | float | None  # None: null in JSONL and Parquet, empty in TSV and CSV
+NO_TYPES: Mapping[str, type] = {}
 
 _BLOCK_ROWS = 10_000  # rows of one block of bytes
 
 
 def encode_rows(
-    rows: Iterable[Sequence[Cell]], columns: Sequence[str], row_format: RowFormat, *, header: bool
+    rows: Iterable[Sequence[Cell]],
+    columns: Sequence[str],
+    row_format: RowFormat,
+    *,
+    header: bool,
+    types: Mapping[str, type] = NO_TYPES,
 ) -> Iterator[bytes]:
-    r"""Yield blocks of UTF-8 lines.
+    r"""Yield blocks of UTF-8 lines, or of a Parquet file.
 
     A table aligns its columns. A user dictionary separates cells by a space, and has no header. TSV writes a tab, LF or
     CR in a cell as `\t`, `\n` or `\r`; it does not escape a backslash.
 
     Args:
         rows: The cells of each row.
-        columns: The names for the header, and the keys of JSONL.
+        columns: The names for the header and Parquet, and the keys of JSONL.
         row_format: The format.
-        header: Whether to begin with the names.
+        header: Whether to begin with the names; always in Parquet.
+        types: int or float for a column of numbers, in Parquet.
     """
     if row_format == "table":
         yield from encode_table(rows, columns, header=header)
+        return
+    if row_format == "parquet":
+        yield from encode_parquet(rows, columns, types)
         return
     write = _WRITERS[row_format]
     lines = iter(rows)

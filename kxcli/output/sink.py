@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
 from kxcli.errors import OutputError, format_reason
+from kxcli.output.compressors import check_compressor, compress_by_suffix
 from kxcli.output.descriptors import CompleteWriter, open_descriptor
 from kxcli.signals import delay_signals
 from kxcli.storage.paths import find_descriptor_path
@@ -32,7 +33,7 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False,
     the old file. The new file has the owner, group, permissions, ACL and extended attributes of the old one. If it
     cannot have these, has other names (hard links), or cannot be renamed, the old file is overwritten from the
     temporary file. A symbolic link is followed. A path of an open descriptor (/dev/stdout) is written at its current
-    offset, and a special file (a FIFO, /dev/null) in place.
+    offset, and a special file (a FIFO, /dev/null) in place. A name that ends in .gz, .bz2, .xz or .zst compresses.
 
     Args:
         blocks: The content.
@@ -43,11 +44,13 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False,
 
     Raises:
         OutputError: The output cannot be written.
+        MissingExtraError: Without the library for .zst.
         BrokenPipeError: The reader of a pipe ended.
     """
     path = None if path == "-" else path
     try:
-        _write(_mark_errors(blocks), path, is_shared)
+        marked = _mark_errors(blocks)
+        _write(marked if path is None else compress_by_suffix(marked, path), path, is_shared)
     except _BlocksError as error:
         raise error.error from None
     except BrokenPipeError:
@@ -88,7 +91,7 @@ def _write(blocks: Iterable[bytes], path: str | None, is_shared: bool) -> None:
 
 
 def check(path: str | None, *, option: str = "-o") -> None:
-    """Raise `OutputError` before the work if `write` is certain to fail.
+    """Raise the error of `write` before the work if it is certain to fail.
 
     Args:
         path: The output; None or `-` is stdout.
@@ -105,6 +108,7 @@ def check(path: str | None, *, option: str = "-o") -> None:
         )
     if not path or path.endswith("/") or os.path.isdir(path):
         raise OutputError(path, "is a folder" if path else "is an empty name", "name a file")
+    check_compressor(path)
     try:
         _check(path, option)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -96,12 +96,17 @@ def encode_blocks(session: Session, blocks: RowBlocks, query: Query, width: int 
         hint: The end of the message if there is no row.
     """
     is_empty = True
-    encode = _make_encoder(session, width)
-    for block in blocks:
-        is_empty = False
-        yield from encode(block)
+
+    def watch() -> Iterator[list[HitRow]]:
+        nonlocal is_empty
+        for block in blocks:
+            is_empty = False
+            yield block
+        if is_empty:
+            yield []
+
+    yield from _encode(session, watch(), width)
     if is_empty:
-        yield from encode([])
         _explain_no_rows(session, query, hint)
 
 
@@ -116,9 +121,11 @@ def _explain_no_rows(session: Session, query: Query, hint: str) -> None:
     session.report.note(f"no match was found{hint}")
 
 
-def _make_encoder(session: Session, width: int | None) -> Callable[[list[HitRow]], Iterable[bytes]]:
-    """Return the function that encodes blocks of rows, the first with the header."""
+def _encode(session: Session, blocks: RowBlocks, width: int | None) -> Iterable[bytes]:
+    """Return encoded blocks of rows, the first with the header."""
     row_format, header = session.sink.format, session.has_header
+    if row_format == "parquet":
+        return rows.encode_rows(chain.from_iterable(blocks), COLUMNS, row_format, header=header)
     if row_format == "table":
         n_columns = None if width is not None else _count_columns(session)
         width = choose_width(session, width)
@@ -126,9 +133,9 @@ def _make_encoder(session: Session, width: int | None) -> Callable[[list[HitRow]
         layout = (left, TableColumn(is_emphasized=True), right, TableColumn())
         pick, has_colors = itemgetter(*_TABLE_ORDER), _has_colors(session)
         table = TableEncoder(pick(COLUMNS), layout, header=header, has_colors=has_colors, n_columns=n_columns)
-        return lambda block: [table.encode([*map(pick, block)])]
+        return (table.encode([*map(pick, block)]) for block in blocks)
     headers = chain([header], repeat(False))
-    return lambda block: rows.encode_rows(block, COLUMNS, row_format, header=next(headers))
+    return chain.from_iterable(rows.encode_rows(block, COLUMNS, row_format, header=next(headers)) for block in blocks)
 
 
 def _has_colors(session: Session) -> bool:

@@ -1,6 +1,7 @@
 """One run of a command, as the pipelines need it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
@@ -29,8 +30,31 @@ class Session(NamedTuple):
 
         sink.write(blocks, self.sink.output)
 
-    def write_rows(self, rows: "Iterable[Sequence[Cell]]", columns: Sequence[str]) -> None:
-        """Write rows to the output in its format."""
+    def write_rows(self, rows: "Iterable[Sequence[Cell]]", columns: Sequence[str], types: Mapping[str, type]) -> None:
+        """Write rows to the output in its format.
+
+        Args:
+            rows: The cells of each row.
+            columns: The names of the columns.
+            types: int or float for a column of numbers; others are texts.
+        """
         from kxcli.output.rows import encode_rows
 
-        self.write(encode_rows(rows, columns, self.sink.format, header=self.has_header))
+        self.write(encode_rows(rows, columns, self.sink.format, header=self.has_header, types=types))
+
+    def write_lines(self, lines: Iterable[bytes], columns: Sequence[str], types: Mapping[str, type]) -> None:
+        """Write rows that are encoded in `OutputSettings.line_format`.
+
+        Args:
+            lines: Blocks of complete rows.
+            columns: The names of the columns.
+            types: int or float for a column of numbers; others are texts.
+        """
+        from kxcli.output.parquet import encode_csv_as_parquet
+        from kxcli.output.rows import encode_rows
+
+        if self.sink.format == "parquet":
+            self.write(encode_csv_as_parquet(lines, columns, types))
+        else:
+            head = encode_rows([], columns, self.sink.line_format, header=True) if self.has_header else []
+            self.write(chain(head, lines))

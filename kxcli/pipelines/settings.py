@@ -41,6 +41,16 @@ class OutputSettings(NamedTuple):
     save_idf: str | None = None
 
     @property
+    def has_numbers(self) -> bool:
+        """Whether the format has numbers, next to texts."""
+        return self.format in ("jsonl", "parquet")
+
+    @property
+    def line_format(self) -> "RowFormat":
+        """The format of lines that are encoded one by one, maybe for a Parquet file."""
+        return "csv" if self.format == "parquet" else self.format
+
+    @property
     def is_terminal(self) -> bool:
         """Whether the output is a terminal."""
         return self.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()

@@ -41,6 +41,9 @@ class Collocate(NamedTuple):
     log_likelihood: float
 
 
+TYPES: dict[str, type] = dict.fromkeys(("count", "left", "right", "word_total", "total"), int) | dict.fromkeys(
+    MEASURES, float
+)
 Columns = list[list[Any]]  # the values of some rows, by field of `Collocate`
 
 

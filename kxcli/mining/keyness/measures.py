@@ -27,6 +27,7 @@ COLUMNS = (
     "p_value",
     "q_value",
 )
+TYPES: dict[str, type] = dict.fromkeys(COLUMNS[1:3], int) | dict.fromkeys(COLUMNS[3:], float)
 _ZERO = 0.5  # in place of a count of zero
 
 

@@ -24,6 +24,7 @@ _INVERTED = str.maketrans("0123456789", "9876543210")
 # a named one for each distinct word takes longer than sorting them.
 Row = tuple[str, str, int, int, float]
 COLUMNS = ("group", "word", "count", "df", "per_million")
+TYPES: dict[str, type] = {"count": int, "df": int, "per_million": float}  # of columns of numbers
 
 
 @dataclass(frozen=True)

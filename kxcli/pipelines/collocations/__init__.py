@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kxcli.mining.collocations.measures import MEASURES
 from kxcli.mining.collocations.ranking import rank_collocates
-from kxcli.mining.collocations.rows import Collocate, Columns
+from kxcli.mining.collocations.rows import TYPES, Collocate, Columns
 from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import WordSplitter
 from kxcli.mining.wordcount.counts import WordCountPartial
@@ -46,7 +46,7 @@ def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRank
         blocks = chain([] if first is None else [first], blocks)
         hidden = ("word", "word_total") if job.word is not None else ()
         columns = [name for name in Collocate._fields if name not in hidden]
-        session.write_rows(_iter_cells(blocks, columns, is_json=session.sink.format == "jsonl"), columns)
+        session.write_rows(_iter_cells(blocks, columns, has_numbers=session.sink.has_numbers), columns, TYPES)
 
 
 def _explain_no_rows(
@@ -74,10 +74,10 @@ def _explain_missing_word(word: str, counting: "Counting", dictionary: "Compiled
     return explain_absence(words)
 
 
-def _iter_cells(blocks: Iterable[Columns], names: list[str], *, is_json: bool) -> "Iterator[tuple[Cell, ...]]":
+def _iter_cells(blocks: Iterable[Columns], names: list[str], *, has_numbers: bool) -> "Iterator[tuple[Cell, ...]]":
     """Yield the cells of some columns; scores have 4 decimals."""
     for columns in blocks:
         cells = dict(zip(Collocate._fields, columns, strict=True))
-        if not is_json:
+        if not has_numbers:
             cells |= {name: [f"{score:.4f}" for score in cells[name]] for name in MEASURES}
         yield from zip(*map(cells.__getitem__, names), strict=True)

@@ -1,6 +1,6 @@
 """The analyses of `kxcli hsic`: a pair, a screening, a matrix -> rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, cast
 
@@ -29,15 +29,22 @@ _EDGE_COLUMNS = (
 )
 _SCREEN_COLUMNS = ("n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
 _TERM_COLUMNS = ("word", "df", "label", "biased_n2", "cka", "p_value")
+_INTEGERS = ("n", "n_dropped", "df", "draws", "n_bandwidths")
+_NUMBERS = ("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "sigma_x", "sigma_y", "p_value", "q_value")
+_TYPES: dict[str, type] = dict.fromkeys(_INTEGERS, int) | dict.fromkeys(_NUMBERS, float)
 
 
 class ResultTable(NamedTuple):
-    """Names of columns, and rows; for a pair, its verdict."""
+    """Names of columns, and rows; for a pair, its verdict.
+
+    `types` are those of columns of numbers.
+    """
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
     is_dependent: bool | None = None
     why_undefined: str = ""
+    types: Mapping[str, type] = _TYPES
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ class HsicRun:
         header = "column"
         while header in names:  # a JSON reader drops one of two equal keys
             header += "_"
-        return ResultTable((header, *names), square)
+        return ResultTable((header, *names), square, types=dict.fromkeys(names, float))
 
     def screen(self, label: str, x: str | None, min_df: int, top: int | None) -> ResultTable:
         """Rank columns, or the terms of a column, by their dependence on a label."""

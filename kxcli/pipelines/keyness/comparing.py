@@ -76,7 +76,10 @@ def open_comparison(session: Session, request: Request) -> "Iterator[Iterator[tu
         workspace = stack.enter_context(Workspace())
         memory = session.run.memory or available.get_default_memory()
         scratch = Scratch(workspace.make_folder, memory // _MEMORY_SHARES)
-        counts, format_row = _count_sides(session, request, sides, scratch, stack), _make_formatter(session.sink.format)
+        counts, format_row = (
+            _count_sides(session, request, sides, scratch, stack),
+            _make_formatter(has_numbers=session.sink.has_numbers),
+        )
         absences = set[Absence]()
         rows: Iterator[tuple[Cell, ...]]
         if request.by is None:
@@ -190,7 +193,7 @@ def _pair_sizes(target: Mapping[int, int], reference: Mapping[int, int]) -> dict
     return {order: Sizes(total, reference.get(order, 0)) for order, total in target.items()}
 
 
-def _make_formatter(row_format: str) -> "Callable[[KeynessRow], tuple[Cell, ...]]":
+def _make_formatter(*, has_numbers: bool) -> "Callable[[KeynessRow], tuple[Cell, ...]]":
     """Return a function that makes the cells of a row, with rounded numbers."""
 
     @lru_cache(_MAX_CACHED)
@@ -199,6 +202,6 @@ def _make_formatter(row_format: str) -> "Callable[[KeynessRow], tuple[Cell, ...]
             float(f"{value:.6g}") if name in _SIGNIFICANT else round(value, _DIGITS.get(name, 4)) + 0.0
             for name, value in zip(COLUMNS[3:], values, strict=True)
         ]
-        return tuple(rounded if row_format == "jsonl" else map(format_shortest, rounded))
+        return tuple(rounded if has_numbers else map(format_shortest, rounded))
 
     return lambda row: (*row[:3], *format_values(row[3:]))

@@ -11,6 +11,7 @@ from kxcli.mining.rendered_lines import NUMBER
 from kxcli.output.rows import RowFormat, escape_tsv, format_shortest, quote_csv
 
 COLUMNS = ("document", "keyword", "weight")
+TYPES: dict[str, type] = {"document": int, "weight": float}  # of columns of numbers
 FIELD = "keywords"  # that JSON records get
 
 _quote = json.JSONEncoder(ensure_ascii=False).encode

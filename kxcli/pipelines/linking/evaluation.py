@@ -1,6 +1,7 @@
 """Evaluation of links: texts with gold mentions -> counts and mistakes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 
 import numpy as np
 
@@ -20,8 +21,9 @@ from kxcli.mining.linking.metrics import (
 from kxcli.mining.text.folding import fold
 from kxcli.output import rows as output_rows
 from kxcli.output import sink
-from kxcli.output.rows import Cell, RowFormat
+from kxcli.output.rows import Cell
 from kxcli.pipelines.linking.labeled_files import UNKNOWN_ID, read_labeled_file
+from kxcli.pipelines.settings import OutputSettings
 from kxcli.report import Report
 
 Link = Callable[[Sequence[str]], Sequence[Sequence[Mention]]]
@@ -36,6 +38,7 @@ ERROR_COLUMNS = (
     *("text_id", "offset", "mention", "kind", "right_id", "right_subject"),
     *("linked_id", "linked_subject", "linked_mention", "score", "right_rank", "context"),
 )
+_TYPES: dict[str, type] = dict.fromkeys(COLUMNS[1:], float) | {field.name: int for field in fields(EvaluationCounts)}
 TOTAL = "total"
 _UNTYPED = ("mention_linked", "mention_precision", "mention_f1")  # a mention that is linked to NIL has no type
 _NO_ID = "labeled mentions without a kb_id (no link is right)"
@@ -124,22 +127,24 @@ def evaluate_file(
     return tally
 
 
-def encode_evaluation(tally: EvaluationTally, row_format: RowFormat, *, header: bool = True) -> Iterator[bytes]:
+def encode_evaluation(tally: EvaluationTally, output: OutputSettings) -> Iterator[bytes]:
     """Yield blocks of rows: one for all mentions, then one for each type.
 
-    Types with most gold mentions come first.
+    Types with most gold mentions come first. There is a header by default.
 
-    Ratios have 4 decimals in TSV and all digits in JSONL; a ratio with the denominator 0 is empty, or null.
+    Ratios have 4 decimals in TSV and CSV, and all digits in other formats; a ratio with the denominator 0 is empty, or
+    null.
     """
+    header = output.header is not False and not output.has_numbers
     counts = [(TOTAL, tally.total, ()), *((name, own, _UNTYPED) for name, own in tally.rank_types())]
-    table = ([name, *_make_cells(own, omitted, row_format)] for name, own, omitted in counts)
-    return output_rows.encode_rows(table, COLUMNS, row_format, header=header and row_format == "tsv")
+    table = ([name, *_make_cells(own, omitted, output.has_numbers)] for name, own, omitted in counts)
+    return output_rows.encode_rows(table, COLUMNS, output.format, header=header, types=_TYPES)
 
 
-def _make_cells(counts: EvaluationCounts, omitted: Sequence[str], row_format: str) -> Iterator[Cell]:
+def _make_cells(counts: EvaluationCounts, omitted: Sequence[str], has_numbers: bool) -> Iterator[Cell]:
     for name in COLUMNS[1:]:
         value = None if name in omitted else counts.get(name)
-        yield f"{value:.4f}" if row_format == "tsv" and isinstance(value, float) else value
+        yield f"{value:.4f}" if isinstance(value, float) and not has_numbers else value
 
 
 def _make_gold(text: LabeledRecord, lookup: EntryLookup, path: str, report: Report) -> list[GoldMention]:

@@ -1,4 +1,4 @@
-"""Linked mentions -> lines of JSON or TSV.
+"""Linked mentions -> lines of JSON, TSV or CSV.
 
 A text without an id has its line number, which is a placeholder here: see `kxcli.mining.rendered_lines`.
 """
@@ -17,10 +17,11 @@ from kxcli.mining.linking.job import LinkJob, LinkRecord
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, LinkedMentions, Linking
 from kxcli.mining.rendered_lines import NEXT, NUMBER
-from kxcli.output.rows import RowFormat, escape_tsv
+from kxcli.output.rows import RowFormat, escape_tsv, quote_csv
 
 COLUMNS = ("text_id", "offset", "mention", "kb_id", "subject", "score")
 RANK = "rank"
+TYPES: dict[str, type] = {"offset": int, "score": float, RANK: int}  # of columns of numbers
 
 _NUMBERED_TEXT = NEXT + b'{"text_id": "' + NUMBER + b'", "text": %b, "mention_data": ['
 _NAMED_TEXT = b'{"text_id": %b, "text": %b, "mention_data": ['
@@ -34,11 +35,12 @@ def make_link_job(linking: Linking, row_format: RowFormat, n_candidates: int) ->
 
     Args:
         linking: How mentions are linked.
-        row_format: JSON Lines, one for each text, or TSV, a row for each mention.
+        row_format: JSON Lines, one for each text, or TSV or CSV, a row for each mention.
         n_candidates: Number of runners-up written for each mention.
     """
-    renderer = JsonRenderer if row_format == "jsonl" else TsvRenderer
-    return LinkJob(linking, partial(renderer, n_candidates=n_candidates))
+    if row_format == "jsonl":
+        return LinkJob(linking, partial(JsonRenderer, n_candidates=n_candidates))
+    return LinkJob(linking, partial(RowRenderer, n_candidates=n_candidates, has_commas=row_format == "csv"))
 
 
 class _EncodedValues(dict[Any, bytes]):
@@ -137,20 +139,22 @@ class JsonRenderer:
         return [b', "candidates": [%b]' % b", ".join(items[start:stop]) for start, stop in pairwise(starts.tolist())]
 
 
-class TsvRenderer:
-    """Writes a row for each mention, and for each of its runners-up."""
+class RowRenderer:
+    """Writes a row of TSV or CSV for each mention, and for each of its runners-up."""
 
-    def __init__(self, base: KnowledgeBase, n_candidates: int) -> None:
+    def __init__(self, base: KnowledgeBase, n_candidates: int, *, has_commas: bool) -> None:
+        mark, escape, special = (",", quote_csv, ',"\n\r') if has_commas else ("\t", escape_tsv, "\t\n\r")
+
         def format_entry(number: int) -> str:
             name, subject = (NIL, "") if number < 0 else (base.ids[number], base.subjects[number])
-            return f"\t{escape_tsv(name)}\t{escape_tsv(subject)}\t"
+            return f"{mark}{escape(name)}{mark}{escape(subject)}{mark}"
 
-        self._n_candidates = n_candidates
-        self._offsets = _EncodedValues("\t{}\t".format)
+        self._n_candidates, self._escape = n_candidates, escape
+        self._offsets = _EncodedValues(f"{mark}{{}}{mark}".format)
         self._entries = _EncodedValues(format_entry)
         self._scores = _EncodedValues(str if n_candidates else "{}\n".format)
-        self._ranks = _EncodedValues("\t{}\n".format)
-        self._mentions = _MentionEncoder(escape_tsv, "\t\n\r")
+        self._ranks = _EncodedValues(f"{mark}{{}}\n".format)
+        self._mentions = _MentionEncoder(escape, special)
 
     def __call__(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[bytes, list[int]]:
         """Return the rows, and the positions of the texts without a line number."""
@@ -160,7 +164,7 @@ class TsvRenderer:
             owners, ranks, entries, scores = _insert_runners_up(found, self._n_candidates)
             columns = [[*map(column.__getitem__, owners.tolist())] for column in columns]
             texts = texts.take(owners)
-        ids, waiting = _encode_ids(records, texts)
+        ids, waiting = _encode_ids(records, texts, self._escape)
         columns = [ids, *columns, self._entries.encode_all(entries), self._scores.encode_all(scores)]
         return _interleave(columns if ranks is None else [*columns, self._ranks.encode_all(ranks)]), waiting
 
@@ -178,12 +182,14 @@ def _insert_runners_up(found: LinkedMentions, n_candidates: int) -> tuple[IntArr
     return owners, ranks, np.insert(entries, starts[:-1], found.entries), np.insert(scores, starts[:-1], found.scores)
 
 
-def _encode_ids(records: Sequence[LinkRecord], texts: IntArray) -> tuple[list[bytes], list[int]]:
+def _encode_ids(
+    records: Sequence[LinkRecord], texts: IntArray, escape: Callable[[str], str]
+) -> tuple[list[bytes], list[int]]:
     """Return the id of each row, or a placeholder.
 
     The second list has the positions of the texts with placeholders.
     """
-    keys = [NUMBER if record.key is None else _encode(escape_tsv(record.key)) for record in records]
+    keys = [NUMBER if record.key is None else _encode(escape(str(record.key))) for record in records]
     ids = [*map(keys.__getitem__, texts.tolist())]
     waiting = list[int]()
     firsts = np.flatnonzero(np.diff(texts, prepend=-1))

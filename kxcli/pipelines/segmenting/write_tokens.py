@@ -3,28 +3,28 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from kxcli.mining.segmenting.job import AddTokensJob, JoinJob
 from kxcli.mining.segmenting.splitting import Segmenting, TokenColumns
-from kxcli.output.rows import escape_tsv, quote_csv
+from kxcli.output.rows import RowFormat, escape_tsv, quote_csv
 
 _NUMBER = "\udcff"  # encoded as the placeholder of `kxcli.mining.rendered_lines`; texts have no lone surrogates
 
-TokenFormat = Literal["text", "tsv", "csv", "jsonl"]
+TYPES: dict[str, type] = {"document": int, "offset": int}  # of columns of numbers
 
 
 class TokenOutput(NamedTuple):
     """How the tokens are written.
 
     Attributes:
-        format: A line of tokens or a record for each document, or a row for each token.
+        format: Text or JSON, a line for each document, or TSV or CSV, a row for each token.
         delimiter: Separates tokens in text.
         tag_delimiter: Separates a token and its tag in text; None for no tags.
         has_offsets: Whether rows have the positions of tokens.
     """
 
-    format: TokenFormat
+    format: RowFormat
     delimiter: str
     tag_delimiter: str | None
     has_offsets: bool
@@ -63,10 +63,10 @@ class TokenOutput(NamedTuple):
 
         return fill_placeholders(partials)
 
-    def make_header(self) -> bytes:
-        """Return the row of column names."""
-        columns = ["document", *["offset"] * self.has_offsets, "token", *["pos"] * self.has_tags]
-        return (("\t" if self.format == "tsv" else ",").join(columns) + "\n").encode("ascii")
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns of rows."""
+        return ["document", *["offset"] * self.has_offsets, "token", *["pos"] * self.has_tags]
 
     def _make_renderer(self) -> Callable[[TokenColumns], bytes]:
         mark, escape, special = ("\t", escape_tsv, "\t\n\r") if self.format == "tsv" else (",", quote_csv, ',"\n\r')

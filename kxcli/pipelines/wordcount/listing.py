@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kxcli.errors import OutputError, format_reason
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
-from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, encode_tsv, rank_rows
+from kxcli.mining.wordcount.ranking import COLUMNS, TYPES, Ranking, encode_tsv, rank_rows
 from kxcli.output import rows, sink
 from kxcli.storage.temp_files import get_temporary_folder
 from kxcli.tally.scratch import Scratch
@@ -35,7 +35,7 @@ class Listing(NamedTuple):
             if lines is not None:
                 return chain(rows.encode_rows([], self.columns, self.form, header=self.header), [lines])
         cells = map(itemgetter(*map(COLUMNS.index, self.columns)), rank_rows(counts, self.ranking, scratch, accepts))
-        return rows.encode_rows(cells, self.columns, self.form, header=self.header)
+        return rows.encode_rows(cells, self.columns, self.form, header=self.header, types=TYPES)
 
 
 @dataclass(frozen=True)
