@@ -108,7 +108,7 @@ def _cut(tables: Iterable[Any]) -> Iterator[Any]:
 
 
 def _write_tables(tables: Iterable[Any], schema: Any) -> Iterator[bytes]:
-    """Yield a file with the rows of tables, all but the last of which have `_BLOCK_ROWS` rows."""
+    """Yield a file with the rows of tables of `_BLOCK_ROWS` rows, and of a last one."""
     import pyarrow
     from pyarrow import parquet
 
