@@ -55,7 +55,7 @@ def encode_parquet(
 def encode_csv_as_parquet(
     blocks: Iterable[bytes], columns: Sequence[str], types: Mapping[str, type]
 ) -> Iterator[bytes]:
-    """Yield the blocks of a file with the rows of CSV, which has no header.
+    """Yield the blocks of a file with the rows of CSV without a header.
 
     Args:
         blocks: Complete rows in UTF-8; an empty cell is an empty text, or a null in a column of numbers.
