@@ -10,7 +10,8 @@ enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
 static bool counts_words_only(const Counting *counting)
 {
-    return counting->max_order == 1 && !counting->has_documents && !counting->is_grouped && !counting->has_window;
+    return counting->max_order == 1 && !counting->has_documents && !counting->is_grouped && !counting->by_document &&
+           !counting->has_window;
 }
 
 bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting, const HashKey *hash_key)
@@ -46,6 +47,7 @@ void counter_free(Counter *counter)
     grams_free(&counter->grams);
     pairs_free(&counter->pairs);
     strings_free(&counter->groups);
+    free_bytes(&counter->name);
     free(counter->expansions);
     free(counter->sequences);
     free(counter->words);
@@ -158,7 +160,7 @@ static bool count_order(Counter *counter, uint32_t order)
         return false;
     for (size_t i = 0; i < counter->n_words; i++)
         if (words[i].n_run >= order) {
-            words[i].hash = gram_hash(&counter->grams, order == 1 ? counter->root : words[i - 1].gram, words[i].id);
+            words[i].hash = gram_hash(&counter->grams, words[order == 1 ? i : i - 1].gram, words[i].id);
             grams_prefetch_slot(grams, words[i].hash);
         }
     for (size_t i = 0; i < counter->n_words; i++)
@@ -166,7 +168,7 @@ static bool count_order(Counter *counter, uint32_t order)
             grams_prefetch_gram(grams, words[i].hash);
     for (size_t i = counter->n_words; i-- > 0;)
         if (words[i].n_run >= order) {
-            uint32_t parent = order == 1 ? counter->root : words[i - 1].gram;
+            uint32_t parent = words[order == 1 ? i : i - 1].gram;
             words[i].gram = grams_child(grams, words[i].hash, parent, words[i].id);
         }
     for (size_t i = counter->n_before; is_counted && i < counter->n_words; i++)
@@ -188,6 +190,7 @@ static bool count_words(Counter *counter)
     for (size_t i = 0; i < n_kept; i++) {
         counter->words[i] = counter->words[counter->n_words - n_kept + i];
         counter->words[i].n_run = (uint32_t)i + 1;
+        counter->words[i].gram = counter->root;
     }
     counter->n_words = counter->n_before = n_kept;
     return true;
@@ -211,18 +214,69 @@ static bool add_word(Counter *counter, uint32_t id)
         return false;
     if (counter->n_run < counter->counting.max_order)
         counter->n_run++;
-    counter->words[counter->n_words++] = (WordAt){counter->document, 0, id, 0, counter->n_run};
+    counter->words[counter->n_words++] = (WordAt){counter->document, 0, id, counter->root, counter->n_run};
     return true;
 }
 
-static int64_t count_batch(Counter *counter, bool is_lines)
+/* Set the root to the node of a group or of its document, which is added if it is new; false if memory ran out. */
+static bool find_root(Counter *counter, const CountedText *text, uint64_t number)
+{
+    const uint8_t *name = text->group;
+    size_t size = text->group_size;
+    if (counter->counting.by_document) {
+        counter->name.length = 0;
+        uint8_t *at = extend_bytes(&counter->name, size + DOCUMENT_DIGITS);
+        if (at == NULL)
+            return false;
+        if (size > 0)
+            memcpy(at, name, size);
+        for (size_t i = 0; i < DOCUMENT_DIGITS; i++)
+            at[size + i] = (uint8_t)('0' + (number >> 6 * (DOCUMENT_DIGITS - 1 - i) & 63));
+        name = at;
+        size += DOCUMENT_DIGITS;
+    }
+    uint32_t name_number = strings_add(&counter->groups, name, size);
+    if (name_number == NO_STRING || !grams_reserve(&counter->grams, 1))
+        return false;
+    counter->root = grams_child(&counter->grams, gram_hash(&counter->grams, 0, name_number), 0, name_number);
+    return true;
+}
+
+/* Begin the documents of a text; those of lines begin with their first tokens. */
+static bool begin_text(Counter *counter, const CountedText *text)
+{
+    counter->number = text->number;
+    counter->is_pending = counter->counting.numbers_lines && text->is_lines;
+    if (counter->is_pending || !(counter->counting.is_grouped || counter->counting.by_document))
+        return true;
+    return find_root(counter, text, text->number);
+}
+
+static bool begin_line(Counter *counter, const CountedText *text)
+{
+    if (!counter->is_pending)
+        return true;
+    counter->is_pending = false;
+    return find_root(counter, text, counter->number);
+}
+
+static void end_line(Counter *counter)
+{
+    end_document(counter);
+    counter->number++;
+    counter->is_pending = counter->counting.numbers_lines;
+}
+
+static int64_t count_batch(Counter *counter, const CountedText *text)
 {
     const Segmenter *segmenter = &counter->segmenter;
     uint32_t line_end = point_id(segmenter, '\n');
     for (size_t i = 0; i < segmenter->n_tokens; i++) {
         uint32_t id = segmenter->tokens[i], n;
-        if (id == line_end && is_lines) {
-            end_document(counter);
+        if (!begin_line(counter, text))
+            return COUNTER_NO_MEMORY;
+        if (id == line_end && text->is_lines) {
+            end_line(counter);
             continue;
         }
         size_t ahead = i + N_AHEAD < segmenter->n_tokens ? segmenter->tokens[i + N_AHEAD] : id;
@@ -239,16 +293,6 @@ static int64_t count_batch(Counter *counter, bool is_lines)
     return count_words(counter) ? COUNTER_OK : COUNTER_NO_MEMORY;
 }
 
-/* Return the node of a group, which is added if it is new; false if memory ran out. */
-static bool find_group(Counter *counter, const uint8_t *group, size_t size, uint32_t *node)
-{
-    uint32_t number = strings_add(&counter->groups, group, size);
-    if (number == NO_STRING || !grams_reserve(&counter->grams, 1))
-        return false;
-    *node = grams_child(&counter->grams, gram_hash(&counter->grams, 0, number), 0, number);
-    return true;
-}
-
 int64_t counter_add(Counter *counter, const CountedText *text)
 {
     Segmenter *segmenter = &counter->segmenter;
@@ -261,11 +305,14 @@ int64_t counter_add(Counter *counter, const CountedText *text)
                 return COUNTER_NO_MEMORY;
         return segmenter->has_failed ? COUNTER_NO_MEMORY : COUNTER_OK;
     }
-    if (counter->counting.is_grouped && !find_group(counter, text->group, text->group_size, &counter->root))
+    if (!begin_text(counter, text))
         return COUNTER_NO_MEMORY;
     while (segmenter_next(segmenter))
-        if ((result = count_batch(counter, text->is_lines)) != COUNTER_OK)
+        if ((result = count_batch(counter, text)) != COUNTER_OK)
             return result;
+    /* White space at the end of a text may have no token. */
+    if (text->size > 0 && text->text[text->size - 1] != '\n' && !begin_line(counter, text))
+        return COUNTER_NO_MEMORY;
     if (!text->has_continuation) {
         end_document(counter);
         counter->n_words = counter->n_before = 0;
@@ -276,6 +323,8 @@ int64_t counter_add(Counter *counter, const CountedText *text)
 size_t counter_memory(const Counter *counter)
 {
     size_t n_rows = (size_t)counter->grams.n + counter->pairs.n / N_DUMP_PASSES + counter->segmenter.vocabulary.n;
+    if (counter->counting.by_document)
+        n_rows += (size_t)counter->groups.n * (counter->counting.max_order - counter->counting.min_order + 1);
     return segmenter_memory(&counter->segmenter) + grams_memory(&counter->grams) + pairs_memory(&counter->pairs) +
            strings_memory(&counter->groups) + counter->sequences_capacity * sizeof *counter->sequences +
            ROW_BYTES * n_rows;

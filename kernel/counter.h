@@ -22,7 +22,9 @@ typedef struct {
     uint32_t min_order, max_order;
     bool has_documents;
     bool is_grouped;
-    Expander expand; /* NULL if a token with a letter or digit is a word, and another one a break */
+    bool by_document;   /* whether each document of a group has counts of its own */
+    bool numbers_lines; /* whether each LF ends a document and begins the one with the next number */
+    Expander expand;    /* NULL if a token with a letter or digit is a word, and another one a break */
     void *context;
     bool has_window;      /* whether pairs of words are counted; the orders, documents and groups are without meaning */
     uint32_t left, right; /* the window: words before and after a word */
@@ -42,7 +44,7 @@ typedef struct {
     uint64_t document; /* its number */
     uint64_t hash;     /* of the n-gram of the current order that ends here */
     uint32_t id;
-    uint32_t gram;  /* node of the n-gram of the order before that ends here */
+    uint32_t gram;  /* node of the n-gram of the order before that ends here; at first that of the group */
     uint32_t n_run; /* words from the last break to this one, at most max_order; with a window, nothing breaks */
 } WordAt;
 
@@ -65,6 +67,9 @@ struct Counter {
     WordAt *words; /* [n_words] of the batch, after the last max_order - 1 words of before, if no break follows them */
     size_t n_words, n_before, words_capacity;
     uint32_t n_run;    /* words since the last break, at most max_order */
+    struct Bytes name; /* of a group under construction */
+    uint64_t number;   /* of the document, if each has counts of its own */
+    bool is_pending;   /* whether the root is that of the document before, as nothing of this one was seen */
     uint32_t root;     /* node of the group, or 0 */
     uint64_t document; /* its number, from 1 on */
     Total *totals;     /* of the last `counter_dump` */
@@ -75,6 +80,7 @@ struct Counter {
 #define MAX_WINDOW 1000
 #define N_DUMP_PASSES 16      /* of the table of pairs, so that their rows take a small part of its memory */
 #define WORD_BREAK UINT32_MAX /* breaks n-grams */
+#define DOCUMENT_DIGITS 11    /* of a number of 64 bits in keys, in base 64: the characters from '0' to 'o' */
 
 /* Return values of `counter_add` other than the position of a bad byte. */
 #define COUNTER_OK SEGMENTER_OK
@@ -93,6 +99,7 @@ typedef struct {
     bool has_continuation; /* whether the last document goes on in the next text */
     const uint8_t *group;
     size_t group_size;
+    uint64_t number; /* of the first document, if each has counts of its own */
 } CountedText;
 
 /* If the window is symmetric, a pair has one row, whichever word is first in the text; else it has two, because each of

@@ -1,7 +1,9 @@
 /* The counts of a counter as a sorted run.
 
    The key of a row is its group, KEY_END, the words joined by spaces, KEY_END and the order as a character from U+0020
-   on; the group and the order are absent if there are no groups, or only one order. pair_dump.c has those of pairs. */
+   on; the group and the order are absent if there are no groups, or only one order. If documents have counts of their
+   own, KEY_END always follows the words, and the number of the document comes last; each document also has a row
+   without words for each order, with their sum. pair_dump.c has the keys of pairs. */
 #include "counter.h"
 #include "memory.h"
 #include "model.h"
@@ -177,28 +179,55 @@ static int64_t add_words(Dump *dump)
     return result == COUNTER_OK && !add_total(counter, 0, 1, total) ? COUNTER_NO_MEMORY : result;
 }
 
+/* Append the group of a key. */
+static bool append_group(Dump *dump, uint32_t group)
+{
+    Counter *counter = dump->counter;
+    if (!counter->counting.is_grouped)
+        return true;
+    size_t size;
+    const uint8_t *text = strings_get(&counter->groups, group, &size);
+    if (counter->counting.by_document)
+        size -= DOCUMENT_DIGITS;
+    return append_escaped(&dump->key, text, size) && append_byte(&dump->key, KEY_END);
+}
+
+/* Append the order and the document of a key. */
+static bool append_end(Dump *dump, uint32_t group, uint32_t order)
+{
+    Counter *counter = dump->counter;
+    const Counting *counting = &counter->counting;
+    uint8_t order_text[UTF8_MAX];
+    bool has_order = counting->min_order != counting->max_order;
+    if ((has_order || counting->by_document) && !append_byte(&dump->key, KEY_END))
+        return false;
+    if (has_order && !append(&dump->key, order_text, utf8_encode(FIRST_ORDER + order, order_text)))
+        return false;
+    if (!counting->by_document)
+        return true;
+    size_t size;
+    const uint8_t *text = strings_get(&counter->groups, group, &size);
+    return append(&dump->key, text + size - DOCUMENT_DIGITS, DOCUMENT_DIGITS);
+}
+
 /* Add the row of an n-gram, and its count to `totals` by group and order. */
 static bool add_gram(Dump *dump, uint32_t number, uint64_t *totals)
 {
     Counter *counter = dump->counter;
     const Counting *counting = &counter->counting;
     const Gram *grams = counter->grams.grams;
+    bool has_names = counting->is_grouped || counting->by_document;
     uint32_t n_orders = counting->max_order - counting->min_order + 1, order = 0, group = 0, at = number;
-    for (; at != 0 && !(counting->is_grouped && grams[at].parent == 0); at = grams[at].parent)
+    for (; at != 0 && !(has_names && grams[at].parent == 0); at = grams[at].parent)
         dump->words[order++] = grams[at].id;
-    if (counting->is_grouped) {
-        size_t size;
+    if (has_names)
         group = grams[at].id;
-        const uint8_t *text = strings_get(&counter->groups, group, &size);
-        if (!append_escaped(&dump->key, text, size) || !append_byte(&dump->key, KEY_END))
-            return false;
-    }
+    if (!append_group(dump, group))
+        return false;
     for (uint32_t i = order; i-- > 0;)
         if (!append_spelled(dump, dump->words[i]) || (i > 0 && !append_byte(&dump->key, ' ')))
             return false;
-    uint8_t order_text[UTF8_MAX];
-    if (n_orders > 1 && (!append_byte(&dump->key, KEY_END) ||
-                         !append(&dump->key, order_text, utf8_encode(FIRST_ORDER + order, order_text))))
+    if (!append_end(dump, group, order))
         return false;
     totals[(size_t)group * n_orders + (order - counting->min_order)] += grams[number].count;
     return add_row(dump, grams[number].count, counting->has_documents ? counter->grams.documents[number].n : 0);
@@ -209,15 +238,19 @@ static int64_t add_grams(Dump *dump)
     Counter *counter = dump->counter;
     const Counting *counting = &counter->counting;
     size_t n_orders = counting->max_order - counting->min_order + 1;
-    size_t n_groups = counting->is_grouped ? counter->groups.n : 1;
+    size_t n_groups = counting->is_grouped || counting->by_document ? counter->groups.n : 1;
     uint64_t *totals = calloc(n_groups + 1, n_orders * sizeof *totals);
     bool is_done = totals != NULL;
     for (uint32_t number = 1; is_done && number < counter->grams.n; number++)
         if (counter->grams.grams[number].count > 0)
             is_done = add_gram(dump, number, totals);
-    for (size_t i = 0; is_done && i < n_groups * n_orders; i++)
-        if (totals[i] > 0)
-            is_done = add_total(counter, (uint32_t)(i / n_orders), counting->min_order + i % n_orders, totals[i]);
+    for (size_t i = 0; is_done && i < n_groups * n_orders; i++) {
+        uint32_t group = (uint32_t)(i / n_orders), order = counting->min_order + (uint32_t)(i % n_orders);
+        if (counting->by_document)
+            is_done = append_group(dump, group) && append_end(dump, group, order) && add_row(dump, totals[i], 0);
+        else if (totals[i] > 0)
+            is_done = add_total(counter, group, order, totals[i]);
+    }
     free(totals);
     return is_done ? COUNTER_OK : COUNTER_NO_MEMORY;
 }

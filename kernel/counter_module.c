@@ -46,21 +46,26 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
 {
     static char *names[] = {"dictionary", "mode",          "hmm",        "keeps_punctuation",
                             "orders",     "has_documents", "is_grouped", "expand",
-                            "window",     "word",          NULL};
+                            "window",     "word",          "documents",  NULL};
     PyObject *dictionary, *function, *window = Py_None, *word = Py_None;
-    const char *mode_name;
+    const char *mode_name, *documents = NULL;
     int uses_hmm, keeps_punctuation, has_documents, is_grouped;
     Py_ssize_t min_order, max_order;
     Mode mode;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(nn)ppO|OO:Counter", names, &dictionary, &mode_name,
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(nn)ppO|OOz:Counter", names, &dictionary, &mode_name,
                                      &uses_hmm, &keeps_punctuation, &min_order, &max_order, &has_documents, &is_grouped,
-                                     &function, &window, &word))
+                                     &function, &window, &word, &documents))
         return NULL;
     const Dictionary *words = get_dictionary(type, dictionary);
     if (words == NULL || !parse_mode(mode_name, &mode))
         return NULL;
     if (min_order < 1 || max_order < min_order || max_order > MAX_ORDER) {
         PyErr_SetString(PyExc_ValueError, "orders must be two numbers, the first from 1 on and at most the second");
+        return NULL;
+    }
+    bool numbers_lines = documents != NULL && strcmp(documents, "lines") == 0;
+    if (documents != NULL && !numbers_lines && strcmp(documents, "texts") != 0) {
+        PyErr_SetString(PyExc_ValueError, "documents must be lines, texts or None");
         return NULL;
     }
     if (function != Py_None && !PyCallable_Check(function)) {
@@ -98,6 +103,8 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
         .max_order = (uint32_t)max_order,
         .has_documents = has_documents,
         .is_grouped = is_grouped,
+        .by_document = documents != NULL && window == Py_None,
+        .numbers_lines = numbers_lines,
         .expand = function == Py_None ? NULL : expand_token,
         .context = self,
         .has_window = window != Py_None,
@@ -154,8 +161,9 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
     CounterObject *self = (CounterObject *)object;
     PyObject *data, *group, *text = NULL;
     int is_lines, has_continuation;
+    unsigned long long number = 0;
     Py_buffer view;
-    if (!PyArg_ParseTuple(arguments, "OUpp:add", &data, &group, &is_lines, &has_continuation))
+    if (!PyArg_ParseTuple(arguments, "OUpp|K:add", &data, &group, &is_lines, &has_continuation, &number))
         return NULL;
     bool is_text = PyUnicode_Check(data);
     if (is_text && (text = PyUnicode_AsEncodedString(data, "utf-8", "surrogatepass")) == NULL)
@@ -176,6 +184,7 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
             .has_continuation = has_continuation,
             .group = (const uint8_t *)PyBytes_AsString(group_text),
             .group_size = (size_t)PyBytes_Size(group_text),
+            .number = number,
         };
         self->thread = PyEval_SaveThread();
         result = counter_add(&self->counter, &counted);

@@ -25,7 +25,7 @@ static PyObject *py_merge_runs(PyObject *module, PyObject *arguments)
 {
     (void)module;
     PyObject *argument;
-    unsigned long long min_count = 1;
+    unsigned long long min_count = 0;
     if (!PyArg_ParseTuple(arguments, "O|K:merge_runs", &argument, &min_count))
         return NULL;
     PyObject *runs = PySequence_Tuple(argument);

@@ -83,6 +83,8 @@ class Counter:
         window: Counts words, and pairs of words with at most that many words before and after; orders, documents and
             groups are without meaning then. No word breaks a window.
         word: The first word of all pairs; None for pairs of all words.
+        documents: None, or to count each document separately, `texts` if the number in `add` is that of a whole text,
+            or `lines` if it is that of its first line; without meaning with a window.
     """
 
     def __init__(
@@ -97,8 +99,9 @@ class Counter:
         expand: Callable[[str], Iterable[str | None]] | None,
         window: tuple[int, int] | None = None,
         word: str | None = None,
+        documents: str | None = None,
     ) -> None: ...
-    def add(self, data: Buffer | str, group: str, is_lines: bool, has_continuation: bool) -> int:
+    def add(self, data: Buffer | str, group: str, is_lines: bool, has_continuation: bool, number: int = 0) -> int:
         """Count a text; releases the lock of the interpreter.
 
         Args:
@@ -106,6 +109,7 @@ class Counter:
             group: Its group.
             is_lines: Whether each LF ends a document.
             has_continuation: Whether the last document goes on in the next text.
+            number: The number of its first document, below 2^64, if each is counted separately.
 
         Returns:
             -1, or the position of the first byte that is not UTF-8; then nothing was counted.
@@ -123,11 +127,11 @@ class Counter:
 
         Pairs of words with a lower count than `min_count` are not in the run.
 
-        Keys are those of `kxcli.mining.wordcount.counts.KeyLayout`, or of `kxcli.mining.collocations.pairs`; with a
-        window, there are no totals.
+        Keys are those of `kxcli.mining.wordcount.counts.KeyLayout`, of `kxcli.mining.documents.keys`, or of
+        `kxcli.mining.collocations.window`; with a window or with documents, there are no totals.
         """
 
-def merge_runs(runs: Sequence[Buffer], min_count: int = 1, /) -> bytes:
+def merge_runs(runs: Sequence[Buffer], min_count: int = 0, /) -> bytes:
     """Return the rows of several runs as one run, with the sum for equal keys.
 
     Rows with a lower count than `min_count` are dropped, except those of words in counts of pairs: their key is a group

@@ -83,11 +83,15 @@ def use_dictionary(source, dictionary, words):
         window, word = source.choice(WINDOWS)
         if window is not None:
             orders, flags[2] = (1, 1), True  # the keys of pairs are those of words by group
-        counter = _kernel.Counter(dictionary, *source.choice(MODES), flags[0], orders, *flags[1:], expand, window, word)
+        documents = source.choice([None, None, "texts", "lines"])
+        counter = _kernel.Counter(
+            dictionary, *source.choice(MODES), flags[0], orders, *flags[1:], expand, window, word, documents
+        )
         for _ in range(source.randint(0, 8)):
             group = source.choice(["", "a", make_text(source)])
             with suppress(LookupError):
-                counter.add(make_data(source, words), group, source.random() < 0.5, source.random() < 0.5)
+                is_lines, has_continuation = source.random() < 0.5, source.random() < 0.5
+                counter.add(make_data(source, words), group, is_lines, has_continuation, source.getrandbits(64))
             if source.random() < 0.2:
                 dump_counter(source, counter, flags[2], orders)
         dump_counter(source, counter, flags[2], orders)

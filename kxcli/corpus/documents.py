@@ -19,6 +19,7 @@ class Document(NamedTuple):
         source: The path of the input that begins with it, if the spec names sources; such a record has no text, and a
             continuation.
         record: Its fields as a JSON object without the last brace, if the spec adds a field.
+        document: Its number, if the spec numbers documents.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Document(NamedTuple):
     n_before: int = 0
     source: str | None = None
     record: str = ""
+    document: int = 0
 
     @property
     def data(self) -> str:
@@ -54,6 +56,7 @@ class TextBlock:
 
     Attributes:
         error: The error of a bad byte in `text`.
+        document: The number of the first line, if the spec numbers documents.
     """
 
     group = ""
@@ -67,12 +70,13 @@ class TextBlock:
     def __init__(self, data: bytes | str, decode: Callable[[], str] = str) -> None:
         self.data, self._decode = data, decode
         self.error: InputError | None = None
+        self.document = 0
 
     @cached_property
     def n_lines(self) -> int:
         """The number of lines of text."""
         assert isinstance(self.data, str), "lines of bytes may be skipped"
-        return self.data.count("\n") + (not self.data.endswith("\n"))
+        return count_text_lines(self.data)
 
     @cached_property
     def text(self) -> str:
@@ -89,3 +93,10 @@ class TextBlock:
 
 
 TextRecord = Document | TextBlock
+
+
+def count_text_lines(data: bytes | str) -> int:
+    """Return the number of lines; the last one may have no LF."""
+    if isinstance(data, str):
+        return data.count("\n") + (not data.endswith("\n"))
+    return data.count(b"\n") + (not data.endswith(b"\n"))

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import OnError
+from kxcli.corpus.numbering import Numbering
 
 RecordKind = Literal["text", "jsonl", "csv", "tsv"]
 RequestedKind = RecordKind | Literal["sniffed"]  # JSONL if the first character except white space is {, else text
@@ -55,6 +56,7 @@ class ReaderSpec:
         names_sources: Whether each input begins with an empty document that has its name and a continuation.
         added_fields: The fields that the output adds to each record; then documents have their record, and one with
             such a field is rejected.
+        numbering: Whether documents have numbers: each its own ("line"), or all of a source the same ("file").
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
     """
 
@@ -68,6 +70,7 @@ class ReaderSpec:
     counts_lines: bool = False
     names_sources: bool = False
     added_fields: tuple[str, ...] = ()
+    numbering: Numbering | None = None
     max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
 
     @property

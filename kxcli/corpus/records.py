@@ -10,13 +10,18 @@ from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.documents import Document, TextBlock, TextRecord
 from kxcli.corpus.json_records import parse_document
 from kxcli.corpus.lines import Readable
+from kxcli.corpus.numbering import number_documents
 from kxcli.corpus.reader_spec import ReaderSpec, SourceFormat
 from kxcli.corpus.row_reader import number_lines, parse_lines
 from kxcli.corpus.text_lines import make_documents, read_text_lines
 
 
 def read_documents(
-    stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
+    stream: Readable,
+    source_format: SourceFormat,
+    spec: ReaderSpec,
+    diagnostics: ReadDiagnostics,
+    source_number: int = 0,
 ) -> Iterator[TextRecord]:
     """Yield the documents of a stream in order.
 
@@ -26,7 +31,10 @@ def read_documents(
     if spec.names_sources and diagnostics.is_at_start:
         yield Document("", has_continuation=True, source=diagnostics.path)
     numbered = _read_numbered(stream, source_format, spec, diagnostics)
-    yield from _count_gaps(numbered, diagnostics) if spec.counts_lines else map(itemgetter(1), numbered)
+    documents = _count_gaps(numbered, diagnostics) if spec.counts_lines else map(itemgetter(1), numbered)
+    if spec.numbering is not None:
+        documents = number_documents(documents, spec.numbering, diagnostics, source_number)
+    yield from documents
 
 
 def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDiagnostics) -> Iterator[TextRecord]:

@@ -56,12 +56,13 @@ class ByteRange(NamedTuple):
 
 
 class BufferShard(NamedTuple):
-    """Whole lines of a stream, decompressed, with the number of the first."""
+    """Whole lines of a stream, decompressed, with the number of the first, and that of the source."""
 
     path: str
     data: bytes
     source_format: SourceFormat
     line: int
+    number: int = 0  # of the source
 
 
 class DocumentShard(NamedTuple):
@@ -196,7 +197,7 @@ class TaskPlanner(NamedTuple):
         split = self._split_lines if source_format.is_splittable else self._split_documents
         last = 0
         with nullcontext() if self.live is None else self.live.follow(stream):
-            for shard in split(source.path, stream, source_format):
+            for shard in split(source, stream, source_format):
                 source.check()
                 try:
                     position = file.tell()
@@ -206,7 +207,7 @@ class TaskPlanner(NamedTuple):
                 last = position
                 yield ShardTask((shard,), size, source.path)
 
-    def _split_lines(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
+    def _split_lines(self, source: Source, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         """Yield whole lines; a long one goes to disk first, part by part."""
         line, held = 1, list[bytes]()
         spooled: TempFile | None = None
@@ -221,7 +222,7 @@ class TaskPlanner(NamedTuple):
             data = b"".join(held)
             # An empty shard returns control to the engine, which has the partials of the shards before.
             if data or not was_empty:
-                yield BufferShard(path, data, source_format, line)
+                yield BufferShard(source.path, data, source_format, line, source.number)
                 line += data.count(b"\n")
                 was_empty = not data
             held.clear()
@@ -242,15 +243,16 @@ class TaskPlanner(NamedTuple):
             spooled.write(data)
             if not has_continuation:
                 spooled.close()
-                yield ByteRange(Source(spooled.path), 0, spooled.size, source_format, path, line, is_spooled=True)
+                own = Source(spooled.path, number=source.number)
+                yield ByteRange(own, 0, spooled.size, source_format, source.path, line, is_spooled=True)
                 line += 1
                 spooled = None
         if held:
             yield from flush()
 
-    def _split_documents(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
-        diagnostics = ReadDiagnostics(path, self.spec.on_error)
-        documents = read_documents(stream, source_format, self.spec, diagnostics)
+    def _split_documents(self, source: Source, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
+        diagnostics = ReadDiagnostics(source.path, self.spec.on_error)
+        documents = read_documents(stream, source_format, self.spec, diagnostics, source.number)
         for batch in iter_batches(documents, lambda one: 2 * len(one.text) + _DOCUMENT_BYTES, self.shard_size):
             yield DocumentShard(tuple(batch))
         for skipped in diagnostics.skipped_records:
@@ -278,7 +280,7 @@ class TaskReader:
                 yield from shard.documents
             elif isinstance(shard, BufferShard):
                 position = ReadDiagnostics(shard.path, self.spec.on_error, line=shard.line)
-                yield from self._read(BytesIO(shard.data), shard.source_format, position, diagnostics)
+                yield from self._read(BytesIO(shard.data), shard.source_format, position, diagnostics, shard.number)
             else:
                 n_bytes = 1 + shard.stop - shard.start + RANGE_OVERLAP if isinstance(shard, ByteRange) else None
                 try:
@@ -297,15 +299,21 @@ class TaskReader:
             path = shard.source.path
             stream = Stream(file, path)
             source_format = detect_format(shard.kind, self.encoding, path, stream.peek, diagnostics.append)
-            return self._read(stream, source_format, ReadDiagnostics(path, self.spec.on_error), diagnostics)
+            position = ReadDiagnostics(path, self.spec.on_error)
+            return self._read(stream, source_format, position, diagnostics, shard.source.number)
         part = RangeStream(file, shard.start, shard.stop)
         position = ReadDiagnostics(shard.shown, self.spec.on_error, line=shard.line, offset=part.begin)
-        return self._read(part, shard.source_format, position, diagnostics)
+        return self._read(part, shard.source_format, position, diagnostics, shard.source.number)
 
     def _read(
-        self, stream: Readable, source_format: SourceFormat, position: ReadDiagnostics, diagnostics: list[Diagnostic]
+        self,
+        stream: Readable,
+        source_format: SourceFormat,
+        position: ReadDiagnostics,
+        diagnostics: list[Diagnostic],
+        source_number: int,
     ) -> Iterator[TextRecord]:
-        yield from read_documents(stream, source_format, self.spec, position)
+        yield from read_documents(stream, source_format, self.spec, position, source_number)
         diagnostics.extend(position.skipped_records)
 
 

@@ -40,6 +40,7 @@ class Source:
         url: The URL that opens a remote file.
         inode: The device and the inode of a regular file, if this machine found it.
         ends: The checksum of both ends of a file that may be appended to; None if it may not.
+        number: Its position among the inputs, if documents have numbers.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Source:
     url: str = field(default="", repr=False)
     inode: FileId | None = None
     ends: int | None = None
+    number: int = 0
 
     @property
     def is_pipe(self) -> bool:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from kxcli.corpus import encodings, shards, sources
@@ -10,6 +11,7 @@ from kxcli.corpus.compression import LiveInput
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
 from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.named_inputs import resolve_sources
+from kxcli.corpus.numbering import check_sources
 from kxcli.corpus.reader_spec import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, Unit
 from kxcli.corpus.shards import ShardTask, TaskPlanner, TaskReader
 from kxcli.corpus.walking import FileFilter, SkippedFiles
@@ -112,6 +114,9 @@ class Corpus:
             absolute = [source.make_absolute() for source in self.sources]
             self._given_paths = {one.path: given.path for one, given in zip(absolute, self.sources, strict=True)}
             self.sources = absolute
+        if spec.numbering is not None:
+            check_sources(len(self.sources))
+            self.sources = [replace(source, number=number) for number, source in enumerate(self.sources)]
         if not self.sources:
             self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None
@@ -137,7 +142,9 @@ class Corpus:
         )
         if run.checkpoint is not None:
             _check_outside(run.checkpoint, self.sources)
-            engine.expect(shards.compute_stamps(self.sources), (run.shard_size, kind))
+            stamps = shards.compute_stamps(self.sources)
+            order = () if spec.numbering is None else tuple(stamps)
+            engine.expect(stamps, (run.shard_size, kind, *order))
 
     def get_given_path(self, path: str) -> str:
         """Return the path of a source as the user named it."""

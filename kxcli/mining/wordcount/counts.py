@@ -33,7 +33,7 @@ _RANKING_COPIES = 5  # of all rows: pages of the runs, the merged run, the ranke
 _SEPARATOR = "\0"  # between words that become keys together
 # Terminates groups, and words before orders. Groups and words have these characters escaped, so that the order of keys
 # is that of groups, words and orders.
-_END = "\1"
+KEY_END = "\1"
 _ESCAPE = "\2"
 _ESCAPED = {code: _ESCAPE + chr(code + 3) for code in (0, 1, 2)}
 _FIRST_ORDER = 32  # code point of order 0
@@ -66,14 +66,18 @@ class KeyLayout(NamedTuple):
         if not words:
             return []
         text = _SEPARATOR.join(words)
-        if text.count(_SEPARATOR) != len(words) - 1 or _END in text or _ESCAPE in text:
+        if text.count(_SEPARATOR) != len(words) - 1 or KEY_END in text or _ESCAPE in text:
             words = [word.translate(_ESCAPED) for word in words]
             text = _SEPARATOR.join(words)
-        head = group.translate(_ESCAPED) + _END if self.is_grouped else ""
-        tail = _END + chr(_FIRST_ORDER + order) if self.has_orders else ""
+        head = self.head(group)
+        tail = KEY_END + chr(_FIRST_ORDER + order) if self.has_orders else ""
         if not (head or tail):
             return words
         return (head + text.replace(_SEPARATOR, tail + _SEPARATOR + head) + tail).split(_SEPARATOR)
+
+    def head(self, group: str) -> str:
+        """Return the beginning of the keys of a group."""
+        return group.translate(_ESCAPED) + KEY_END if self.is_grouped else ""
 
     def split_groups(self, blocks: Iterable[Block]) -> Iterator[tuple[str, list[str], list[int]]]:
         """Split blocks by group; yield the group, the keys without it, and numbers."""
@@ -83,17 +87,19 @@ class KeyLayout(NamedTuple):
                 continue
             start = 0
             while start < len(keys):
-                group = keys[start][: keys[start].index(_END)]
-                stop = bisect_left(keys, group + chr(ord(_END) + 1), start)
+                group = keys[start][: keys[start].index(KEY_END)]
+                stop = bisect_left(keys, group + chr(ord(KEY_END) + 1), start)
                 length = len(group) + 1
                 yield _unescape(group), [key[length:] for key in keys[start:stop]], numbers[start:stop]
                 start = stop
 
     def words(self, keys: list[str]) -> list[str]:
         """Return the words of keys without group."""
-        if self.has_orders:
-            keys = [key[:-2] for key in keys]
-        return list(map(_unescape, keys)) if _ESCAPE in "".join(keys) else keys
+        return self.unescape([key[:-2] for key in keys] if self.has_orders else keys)
+
+    def unescape(self, words: list[str]) -> list[str]:
+        """Return the original texts of words in keys."""
+        return list(map(_unescape, words)) if _ESCAPE in "".join(words) else words
 
     def parse_orders(self, keys: list[str]) -> list[int]:
         """Return the orders of keys without group."""
@@ -113,8 +119,8 @@ def _unescape(text: str) -> str:
 class AnyCounter(Protocol):
     """Counts in memory: `PythonCounter`, or `kxcli._kernel.Counter`."""
 
-    def add(self, data: bytes | str, group: str, is_lines: bool, has_continuation: bool) -> int:
-        """Count a text.
+    def add(self, data: bytes | str, group: str, is_lines: bool, has_continuation: bool, number: int = 0) -> int:
+        """Count a text; `number` is that of its first document.
 
         Return -1, or the position of the first byte that is not UTF-8; then nothing was counted.
         """

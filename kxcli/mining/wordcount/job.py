@@ -47,6 +47,11 @@ class Record(Protocol):
         """Whether the next record continues the same document."""
         ...
 
+    @property
+    def document(self) -> int:
+        """The number of the first document, if documents have numbers."""
+        ...
+
 
 class Text(NamedTuple):
     """A record for `WordCount.map`."""
@@ -54,6 +59,7 @@ class Text(NamedTuple):
     text: str
     group: str = ""
     has_continuation: bool = False
+    document: int = 0
 
     @property
     def data(self) -> str:
@@ -144,11 +150,11 @@ class CountingJob(ABC, Generic[ResultT]):
         return self.make_kernel_counter(kernel.Counter, self._dictionary, expand)
 
     def _count(self, record: Record, counter: AnyCounter) -> None:
+        place = record.group, record.is_lines, record.has_continuation, record.document
         if self.counting.nfkc:
-            text = self.counting.normalize(record.text)
-            counter.add(text, record.group, record.is_lines, record.has_continuation)
-        elif counter.add(record.data, record.group, record.is_lines, record.has_continuation) >= 0:
-            counter.add(record.text, record.group, record.is_lines, record.has_continuation)
+            counter.add(self.counting.normalize(record.text), *place)
+        elif counter.add(record.data, *place) >= 0:
+            counter.add(record.text, *place)
 
 
 class WordCount(CountingJob[Counts]):

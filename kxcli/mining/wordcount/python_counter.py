@@ -31,7 +31,7 @@ class PythonCounter:
         self._last = deque[str](maxlen=counting.orders[1])  # words that n-grams may begin with
         self._document_keys = set[str]()  # of the current document
 
-    def add(self, data: bytes | str, group: str, is_lines: bool, has_continuation: bool) -> int:
+    def add(self, data: bytes | str, group: str, is_lines: bool, has_continuation: bool, number: int = 0) -> int:
         """Count a text; see `kxcli/_kernel.pyi`."""
         try:
             text = data if isinstance(data, str) else str(data, "utf-8")
@@ -56,13 +56,17 @@ class PythonCounter:
         return self._rows.dump(), [(*key, total) for key, total in self._totals.items()]
 
     def _count(self, text: str, group: str) -> None:
+        for order, grams in self.find_grams(text):
+            keys = self._layout.keys(group, order, grams)
+            self._rows.add(keys)
+            self._totals[group, order] += len(keys)
+            if self._has_documents:
+                self._document_keys.update(keys)
+
+    def find_grams(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        """Yield orders and n-grams in parts of a text, which continues the document."""
         for piece in self._split_text(text):
-            for order, grams in self._find_grams(self._splitter.split(piece)).items():
-                keys = self._layout.keys(group, order, grams)
-                self._rows.add(keys)
-                self._totals[group, order] += len(keys)
-                if self._has_documents:
-                    self._document_keys.update(keys)
+            yield from self._join_words(self._splitter.split(piece)).items()
 
     def _split_text(self, text: str) -> Iterator[str]:
         start = 0
@@ -72,7 +76,7 @@ class PythonCounter:
                 start = match.start()
         yield text[start:]
 
-    def _find_grams(self, words: Iterable[str | None]) -> dict[int, list[str]]:
+    def _join_words(self, words: Iterable[str | None]) -> dict[int, list[str]]:
         """Return the n-grams that end in some words, by order."""
         smallest, largest = self._layout.orders
         grams: dict[int, list[str]] = {order: [] for order in range(smallest, largest + 1)}

@@ -65,13 +65,13 @@ def rank_rows(
     for group, blocks in finished.groups(scratch):
         if accepts is not None:
             blocks = (_filter_block(block, map(accepts, layout.words(block[0]))) for block in blocks)
-        for keys, numbers in _select_rows(blocks, ranking, scratch):
+        for keys, numbers in select_rows(blocks, ranking, scratch):
             word_counts = strip_documents(numbers)
             documents: Iterable[int] = repeat(0) if word_counts is numbers else [n >> DOCUMENT_SHIFT for n in numbers]
             rates: Iterable[float] = repeat(0.0)
             if ranking.per_million:
                 rates = (
-                    round(count * MILLION / totals[group, order], 3)
+                    compute_rate(count, totals[group, order])
                     for count, order in zip(word_counts, layout.parse_orders(keys), strict=True)
                 )
             yield from zip(repeat(group), layout.words(keys), word_counts, documents, rates, strict=False)
@@ -106,7 +106,12 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
     return lines
 
 
-def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:
+def compute_rate(count: int, total: int) -> float:
+    """Return the rate per million of a count."""
+    return round(count * MILLION / total, 3)
+
+
+def select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:
     """Yield the selected rows of a group, in order; `blocks` are ordered by key."""
     if ranking.min_count > 1:
         blocks = (_filter_block(block, map(ranking.min_count.__le__, strip_documents(block[1]))) for block in blocks)
