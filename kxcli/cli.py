@@ -18,6 +18,7 @@ from kxcli.errors import InterruptedBySignal, KxcliError, format_reason
 from kxcli.output.descriptors import complete_streams
 from kxcli.report import Report
 from kxcli.signals import ENDING_SIGNALS
+from kxcli.summary import RunSummary
 from kxcli.tuning import configure_process
 
 COMMANDS = {
@@ -35,6 +36,7 @@ COMMANDS = {
 
 
 _NOT_LOADED = "failed to map segment|cannot allocate memory"  # messages of the dynamic linker
+_SIGNALED = 128  # above this, an exit code is that of a signal
 _COMPLETION = "_KXCLI_COMPLETE"  # set by the completion scripts of click
 
 
@@ -111,6 +113,29 @@ def main(args: list[str] | None = None) -> int:
 
 def _run_and_report(arguments: list[str]) -> int:
     report = Report()
+    exit_code = _run_to_exit_code(arguments, report)
+    if report.summary is not None and report.summary.path is not None:
+        return _write_summary(report.summary, report, exit_code)
+    return exit_code
+
+
+def _write_summary(summary: RunSummary, report: Report, exit_code: int) -> int:
+    """Write the file of --summary; return the exit code, not 0 if this fails."""
+    from kxcli.output import sink
+
+    if exit_code > _SIGNALED:
+        summary.error = f"ended by {signal.Signals(exit_code - _SIGNALED).name}"
+    try:
+        sink.write([summary.encode(exit_code, report.list_skips())], summary.path, option="--summary")
+    except BrokenPipeError:
+        return exit_code
+    except KxcliError as error:
+        report.error(str(error))
+        return exit_code or error.exit_code
+    return exit_code
+
+
+def _run_to_exit_code(arguments: list[str], report: Report) -> int:
     try:
         return _run(arguments, report)
     except KxcliError as error:

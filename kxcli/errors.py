@@ -49,6 +49,25 @@ def make_changed_error(path: str) -> InputError:
     return InputError(path, "changed while it was read", "run again when nobody writes to it")
 
 
+class TooManySkippedError(KxcliError):
+    """More skipped documents than --max-skipped allows.
+
+    Args:
+        n_skipped: The skipped or repaired documents.
+        n_documents: All documents, including the skipped ones.
+        limit: The limit as the user wrote it.
+    """
+
+    def __init__(self, n_skipped: int, n_documents: int, limit: str) -> None:
+        super().__init__(n_skipped, n_documents, limit)
+
+    def __str__(self) -> str:
+        n_skipped, n_documents, limit = self.args
+        share = f" ({n_skipped / n_documents:.2%})" if n_documents else ""
+        what = f"skipped or repaired {n_skipped:,} of {n_documents:,} documents{share}"
+        return f"{what}, more than --max-skipped {limit}; fix the inputs, or raise the limit"
+
+
 class DamagedPartialError(KxcliError):
     """A partial from a damaged file."""
 

@@ -5,16 +5,33 @@ The program makes one report and passes it to all that prints messages.  stdout 
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kxcli.errors import TooManySkippedError
 from kxcli.urls import redact_text
-from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback
+from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback, is_repair
+
+if TYPE_CHECKING:
+    from kxcli.summary import RunSummary, SkipLimit
 
 _MAX_MESSAGE = 2_000  # characters of a message
 _BAR_SECONDS = 0.5  # before a progress bar appears
+
+
+class _Skips(NamedTuple):
+    """Skipped records of one kind.
+
+    Attributes:
+        count: Their number.
+        examples: Some places.
+        n_documents: How many of them are documents.
+    """
+
+    count: int  # type: ignore[assignment]  # hides tuple.count
+    examples: list[str]
+    n_documents: int
 
 
 class Report:
@@ -23,17 +40,23 @@ class Report:
     Attributes:
         quiet: Whether only errors are printed.
         verbose: Whether the steps, with their time, and tracebacks are printed too.
+        summary: The facts for --summary; None if nothing needs them.
+        skip_limit: The limit of --max-skipped; it needs a summary.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
-        self._skips: Counter[str] = Counter()
-        self._examples: dict[str, list[str]] = {}
+        self.summary: RunSummary | None = None
+        self.skip_limit: SkipLimit | None = None
+        self._skips: dict[str, _Skips] = {}
+        self._n_reported = 0  # kinds of skips
         self._start = time.monotonic()
 
     def error(self, message: str) -> None:
         """Print the final error of the run."""
         self._write(f"kxcli: error: {message}")
+        if self.summary is not None:
+            self.summary.error = message
 
     def traceback(self, error: BaseException) -> None:
         """Print the traceback of an error, if verbose."""
@@ -56,17 +79,40 @@ class Report:
         if self.verbose and not self.quiet:
             self._write(f"kxcli: [{time.monotonic() - self._start:.2f} s] {message}")
 
-    def record_skips(self, kind: str, count: int, examples: Iterable[str]) -> None:
-        """Count skipped records of one kind, for the warnings of `close`."""
-        self._skips[kind] += count
-        known = self._examples.setdefault(kind, [])
-        known.extend(list(examples)[: MAX_EXAMPLES - len(known)])
+    def record_skips(self, kind: str, count: int, examples: Iterable[str], *, are_documents: bool = False) -> None:
+        """Count skipped records of one kind, for the warnings of `close`.
+
+        Args:
+            kind: The noun and the cause.
+            count: Their number.
+            examples: Some places.
+            are_documents: Whether they are lines or records of the inputs, which --max-skipped limits.
+        """
+        known = self._skips.get(kind, _Skips(0, [], 0))
+        known.examples.extend(list(examples)[: MAX_EXAMPLES - len(known.examples)])
+        n_documents = known.n_documents + (count if are_documents else 0)
+        self._skips[kind] = _Skips(known.count + count, known.examples, n_documents)
+
+    def check_skips(self) -> None:
+        """Raise `TooManySkippedError` if --max-skipped is exceeded."""
+        if self.skip_limit is None or self.summary is None:
+            return
+        n_skipped = sum(skips.n_documents for skips in self._skips.values())
+        n_left_out = sum(skips.n_documents for kind, skips in self._skips.items() if not is_repair(kind))
+        n_documents = self.summary.n_documents + n_left_out
+        if self.skip_limit.is_exceeded(n_skipped, n_documents):
+            self.close()
+            raise TooManySkippedError(n_skipped, n_documents, self.skip_limit.text)
+
+    def list_skips(self) -> list[dict[str, Any]]:
+        """Return the kinds of skipped records with counts and places, as JSON values."""
+        return [{"cause": kind, "count": skips.count, "places": skips.examples} for kind, skips in self._skips.items()]
 
     def close(self) -> None:
         """Print a warning for each kind of skipped records, in order of first appearance."""
-        for kind, count in self._skips.items():
-            self.warning(f"{format_count(count, kind)}: {format_examples(self._examples[kind], count)}")
-        self._skips.clear()
+        for kind, skips in list(self._skips.items())[self._n_reported :]:
+            self.warning(f"{format_count(skips.count, kind)}: {format_examples(skips.examples, skips.count)}")
+        self._n_reported = len(self._skips)
 
     @contextmanager
     def progress(

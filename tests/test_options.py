@@ -37,7 +37,7 @@ def value_of(option):
         return [str(max(kind.min or 0, 2))]
     if isinstance(kind, click.FloatRange):
         return ["0.5"]
-    known = {"size": "2M", "bandwidth": "2", "kernel": "delta", "orders": "2", "numbers": "1,2"}
+    known = {"size": "2M", "bandwidth": "2", "limit": "2", "kernel": "delta", "orders": "2", "numbers": "1,2"}
     known |= {"delimiter": "white", "separator": "space", "window": "2"}
     return [known.get(kind.name, "value")]
 

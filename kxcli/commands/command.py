@@ -2,7 +2,7 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +14,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
 
 _EXAMPLES = "Examples:\n"
+_GIVEN = "kxcli.given"  # the key of the values as the user wrote them
 
 
 def add_options(groups: Mapping[str, Sequence[Decorator]]) -> Callable[[CommandT], CommandT]:
@@ -111,12 +112,23 @@ class Command(click.Command):
             error.ctx = error.ctx or ctx  # some errors of click's parser have none
             raise
         if not ctx.resilient_parsing:
-            self._refuse_repeated(ctx, given)
+            values, _, order = self.make_parser(ctx).parse_args(args=given)
+            self._refuse_repeated(ctx, order)
+            ctx.meta[_GIVEN] = values
         return rest
 
-    def _refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
-        _, _, order = self.make_parser(ctx).parse_args(args=args)
+    def _refuse_repeated(self, ctx: click.Context, order: Iterable[click.Parameter]) -> None:
         for param, n_times in Counter(order).items():
             if isinstance(param, click.Option) and n_times > 1 and not (param.multiple or param.count):
                 names = " / ".join([*param.opts, *param.secondary_opts])
                 raise click.UsageError(f"{names} is given {n_times} times; give it once.", ctx)
+
+
+def list_given_options(ctx: click.Context) -> dict[str, Any]:
+    """Return the options as the user wrote them, by their long names."""
+    given: dict[str, Any] = ctx.meta[_GIVEN]
+    return {
+        param.opts[-1].lstrip("-").replace("-", "_"): given[param.name]
+        for param in ctx.command.params
+        if isinstance(param, click.Option) and param.name in given
+    }

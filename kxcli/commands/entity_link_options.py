@@ -12,7 +12,7 @@ from kxcli.commands.run_options import RUN_RULES
 FORMATS = ("jsonl", "tsv", "csv", "parquet")
 
 # The options that have an effect in a run that reads no input.
-_ALWAYS_USED = "kb kb_cache model on_error quiet verbose"
+_ALWAYS_USED = "kb kb_cache model on_error max_skipped summary quiet verbose"
 TRAIN_NAMES = f"{_ALWAYS_USED} train"
 EVALUATE_NAMES = f"{_ALWAYS_USED} evaluate errors nil nil_threshold overlap output format header"
 

@@ -5,11 +5,16 @@ import click
 from kxcli.commands.command import Decorator, option
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT, ParsedType, decode_option
+from kxcli.summary import parse_skip_limit
 
 _RECURSIVE, _FILES_FROM = has("recursive"), has("files_from")
 PLAIN_TEXT = has_value("input_format", "text")
 
-INPUT_RULES = (Rule("glob hidden", REQUIRES, _RECURSIVE, "in"), Rule("null", REQUIRES, _FILES_FROM, "in"))
+INPUT_RULES = (
+    Rule("glob hidden", REQUIRES, _RECURSIVE, "in"),
+    Rule("null", REQUIRES, _FILES_FROM, "in"),
+    Rule("max_skipped", REQUIRES, has_value("on_error", "skip", "replace"), "in"),
+)
 TEXT_INPUT_RULES = (*INPUT_RULES, Rule("field", NO_EFFECT, PLAIN_TEXT, "--input-format text"))
 
 
@@ -41,6 +46,11 @@ def _make_input_options(formats: list[str], default: str) -> tuple[Decorator, ..
             "At invalid bytes or records: stop; skip the line and count it; or replace the bytes by U+FFFD.",
             choices=["stop", "skip", "replace"],
             default="stop",
+        ),
+        option(
+            "--max-skipped N|P%",
+            "Exit with 1, without replacing -o, if more than N documents or P percent were skipped or repaired.",
+            type=ParsedType("limit", parse_skip_limit),
         ),
     )
 

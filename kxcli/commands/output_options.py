@@ -13,6 +13,12 @@ from kxcli.suffixes import guess_output_format
 _OUTPUT_DIR, _CLUSTER = has("output_dir"), has("cluster")
 USERDICT = has_value("format", "userdict", flag="-f")
 
+SUMMARY_OPTION = option(
+    "--summary FILE",
+    "Write a JSON object about the run to FILE, also after an error: inputs, documents, skips, time and exit status.",
+    type=PathType("output", file_format="jsonl"),
+)
+
 _PARTS = "--output-dir out --cluster local:1"
 _BY_ITSELF = "each part of the result is written by itself"
 PARTS_RULES = (
@@ -51,6 +57,7 @@ def make_output_options(*formats: str, is_table_default: bool = False) -> tuple[
             default=formats[0],
         ),
         option("--header/--no-header", "Begin with a row of the column names. [default: only in CSV]"),
+        SUMMARY_OPTION,
     )
 
 

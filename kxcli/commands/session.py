@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kxcli.commands.command import Command
+from kxcli.commands.command import Command, list_given_options
 from kxcli.commands.option_rules import check_rules
 from kxcli.commands.output_checks import check_output_names
 from kxcli.commands.output_options import choose_format
@@ -15,6 +15,7 @@ from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
+from kxcli.summary import RunSummary
 
 SettingsT = TypeVar("SettingsT")
 
@@ -50,8 +51,15 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
             raise UsageError("-f parquet is not for a terminal; name a file with -o, or pipe stdout.")
     if output.output_dir is None:
         sink.check(output.output)
+    if output.summary is not None:
+        sink.check(output.summary, option="--summary")
+    report.skip_limit = ctx.params["max_skipped"]
+    if output.summary is not None or report.skip_limit is not None:
+        report.summary = RunSummary(ctx.info_name or "", list_given_options(ctx), output.summary)
     yield Session(source, output, run, report)
     report.close()
+    if report.summary is not None:
+        report.summary.is_complete = True
 
 
 def _pick_settings(kind: Callable[..., SettingsT], names: Iterable[str], options: Mapping[str, Any]) -> SettingsT:

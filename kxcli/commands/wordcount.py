@@ -50,6 +50,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     with open_session(ctx) as session:
         from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import Ranking
+        from kxcli.pipelines.wordcount import summing
         from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder
 
         sink = session.sink
@@ -63,11 +64,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             return Listing(ranking, (*columns, *more), sink.format, session.has_header)
 
         if options["merge"]:
-            from kxcli.pipelines.wordcount.summing import sum_outputs
-
-            with sum_outputs(session) as (counts, columns, scratch):
+            with summing.sum_outputs(session) as (counts, columns, scratch):
                 if sink.format == "userdict" and columns != ("word", "count"):
                     raise UsageError("-f userdict has only words and counts; merge outputs without groups and df.")
+                summing.summarize_counts(session, counts, scratch)
                 session.write(list_counts(columns).blocks(counts, scratch, is_shown))
             return
         with _open_corpus(session, options) as (corpus, job, dictionary):
@@ -77,7 +77,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                 corpus.run_partitioned(job, dictionary, write, options["parts"])
             else:
                 counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
-                session.write(listing.blocks(counts, corpus.open_scratch(), is_shown))
+                scratch = corpus.open_scratch()
+                summing.summarize_counts(session, counts, scratch)
+                session.write(listing.blocks(counts, scratch, is_shown))
 
 
 @contextmanager

@@ -128,6 +128,11 @@ class Stream:
             reject_archive(head, path)
 
     @property
+    def n_bytes(self) -> int:
+        """The number of bytes of the raw file that have been read."""
+        return self._rejoined.n_bytes
+
+    @property
     def is_idle(self) -> bool:
         """Whether it is a live pipe that pauses."""
         if self._descriptor is None or self._ahead or self._rejoined.has_ahead:
@@ -189,9 +194,14 @@ def _find_descriptor(file: BinaryIO) -> int | None:
 
 
 class _Rejoined(RawReader):
-    """Data that was read ahead, then the rest, up to the first end of a terminal."""
+    """Data that was read ahead, then the rest, up to the first end of a terminal.
+
+    Attributes:
+        n_bytes: The number of bytes that have been read.
+    """
 
     def __init__(self, rest: BinaryIO) -> None:
+        self.n_bytes = 0
         self._ahead = b""
         self._is_at_end = False
         # `read` of a buffered reader may wait for more in a loop that handles no signal before more arrives.
@@ -212,6 +222,7 @@ class _Rejoined(RawReader):
             self._ahead = self._ahead[len(data) :]
         elif not self._is_at_end:
             data = self._read(size)
+            self.n_bytes += len(data)
             self._is_at_end = not data
         return data
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics
+from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics, SourceFacts
 from kxcli.corpus.reader_spec import RecordKind
 from kxcli.corpus.row_reader import DelimitedRows, is_unicode, number_lines, parse_object
 from kxcli.corpus.shards import detect_format
@@ -48,7 +48,7 @@ def read_count_rows(
         encoding: A codec's name, or `auto`.
         default_columns: The columns of a TSV or CSV file without a header.
         known: A column that every header has.
-        report: Called with the encoding that was detected.
+        report: Called with the encoding that was detected, and with facts at the end.
 
     Raises:
         InputError: For a line that is no such row.
@@ -63,11 +63,16 @@ def read_count_rows(
             return
         kind = kind or guess_record_format(source.path) or _guess_kind_by_line(first)
         if kind == "jsonl":
-            yield from _parse_objects(chain([first], lines), diagnostics)
+            rows = _parse_objects(chain([first], lines), diagnostics)
         else:
-            yield from _parse_rows(
-                chain([first], lines), diagnostics, "csv" if kind == "csv" else "tsv", default_columns, known
-            )
+            kind = "csv" if kind == "csv" else "tsv"
+            rows = _parse_rows(chain([first], lines), diagnostics, kind, default_columns, known)
+        n_rows = 0
+        for row in rows:
+            n_rows += 1
+            yield row
+        n_bytes = stream.n_bytes if source.size is None else source.size
+        report(SourceFacts(source.path, source_format.encoding, kind, n_rows, n_bytes))
 
 
 def looks_like_counts(head: str, fields: Collection[str]) -> bool:

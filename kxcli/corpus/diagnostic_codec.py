@@ -3,7 +3,7 @@
 from typing import Any
 
 from kxcli import schema
-from kxcli.corpus.diagnostics import Diagnostic, Notice, Place, SkippedRecords
+from kxcli.corpus.diagnostics import Diagnostic, Notice, Place, SkippedRecords, SourceFacts
 
 _PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
 _DIAGNOSTIC = schema.OneOfField(
@@ -14,6 +14,15 @@ _DIAGNOSTIC = schema.OneOfField(
         schema.RecordField(
             {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
         ),
+        schema.RecordField(
+            {
+                "path": schema.TextField(),
+                "encoding": schema.TextField(),
+                "kind": schema.TextField(),
+                "n_documents": schema.IntegerField(),
+                "n_bytes": schema.IntegerField(),
+            }
+        ),
     )
 )
 
@@ -22,6 +31,8 @@ def to_json(diagnostic: Diagnostic) -> Any:
     """Return a diagnostic as a JSON value."""
     if isinstance(diagnostic, Notice):
         return {"path": diagnostic.path, "message": diagnostic.message, "is_warning": diagnostic.is_warning}
+    if isinstance(diagnostic, SourceFacts):
+        return diagnostic._asdict()
     places = [[place.path, place.line, place.offset] for place in diagnostic.places]
     return {"kind": diagnostic.kind, "count": diagnostic.count, "places": places}
 
@@ -31,4 +42,6 @@ def from_json(value: Any) -> Diagnostic:
     _DIAGNOSTIC.check(value, "a message")
     if "message" in value:
         return Notice(value["path"], value["message"], value["is_warning"])
+    if "n_documents" in value:
+        return SourceFacts(**value)
     return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))

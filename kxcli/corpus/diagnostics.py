@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, NoReturn
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.urls import is_url
-from kxcli.wording import MAX_EXAMPLES
+from kxcli.wording import MAX_EXAMPLES, is_repair
 
 DEFAULT_HINT = "fix the record, or use --on-error skip"
 OnError = Literal["stop", "skip", "replace"]
@@ -35,7 +35,23 @@ class Notice(NamedTuple):
     is_warning: bool = False
 
 
-Diagnostic = SkippedRecords | Notice
+class SourceFacts(NamedTuple):
+    """Facts about an input or a part of it; numbers of parts add up.
+
+    Attributes:
+        encoding: The encoding of its text; "" if it has none.
+        n_documents: The lines or records that were read.
+        n_bytes: Bytes of the stored input, if they are not among the facts of another part.
+    """
+
+    path: str
+    encoding: str = ""
+    kind: str = ""
+    n_documents: int = 0
+    n_bytes: int = 0
+
+
+Diagnostic = SkippedRecords | Notice | SourceFacts
 
 
 class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
@@ -55,10 +71,12 @@ class ReadDiagnostics:
 
     Attributes:
         line: The number of the next line, counted from 1 at the byte `offset` of the source.
+        n_records: The number of records that were read, if they are counted.
     """
 
     def __init__(self, path: str, on_error: OnError, *, line: int = 1, offset: int = 0) -> None:
         self.path, self.on_error, self.line, self.offset = path, on_error, line, offset
+        self._first_line, self._n_skipped, self.n_records = line, 0, 0
         self._counts: dict[str, int] = {}
         self._places: dict[str, list[Place]] = {}
 
@@ -72,6 +90,11 @@ class ReadDiagnostics:
         """The records skipped or repaired so far."""
         return [SkippedRecords(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
 
+    def get_facts(self, encoding: str, kind: str) -> SourceFacts:
+        """Return what has been read: lines of text that were not skipped, or records."""
+        n_lines = self.line - self._first_line - self._n_skipped
+        return SourceFacts(self.path, encoding, kind, n_lines if kind == "text" else self.n_records)
+
     def fail(self, what: str, hint: str) -> NoReturn:
         """Raise `InputError` at the current line."""
         raise InputError(self.path, what, hint, line=self.line, offset=self.offset)
@@ -79,6 +102,7 @@ class ReadDiagnostics:
     def skip(self, kind: str) -> None:
         """Count the current line as skipped or repaired."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
+        self._n_skipped += not is_repair(kind)
         places = self._places.setdefault(kind, [])
         if len(places) < MAX_EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))

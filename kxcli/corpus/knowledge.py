@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadRecord, Diagnostic, Notice, OnError, ReadDiagnostics
+from kxcli.corpus.diagnostics import BadRecord, Notice, OnError, ReadDiagnostics, SkippedRecords
 from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, parse_object
 from kxcli.corpus.sources import Source
 from kxcli.urls import get_display_name
@@ -55,7 +55,7 @@ class FileWarning(NamedTuple):
 
 
 def read_entries(
-    path: str, on_error: OnError, report: Callable[[Diagnostic | FileWarning], None]
+    path: str, on_error: OnError, report: Callable[[SkippedRecords | Notice | FileWarning], None]
 ) -> Iterator[KnowledgeEntry]:
     """Yield the entries of a UTF-8 file, compressed or not.
 

@@ -57,6 +57,7 @@ class ReaderSpec:
         added_fields: The fields that the output adds to each record; then documents have their record, and one with
             such a field is rejected.
         numbering: Whether documents have numbers: each its own ("line"), or all of a source the same ("file").
+        counts_documents: Whether the diagnostics of a task have the facts of its sources.
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
     """
 
@@ -71,6 +72,7 @@ class ReaderSpec:
     names_sources: bool = False
     added_fields: tuple[str, ...] = ()
     numbering: Numbering | None = None
+    counts_documents: bool = False
     max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
 
     @property

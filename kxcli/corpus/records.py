@@ -32,9 +32,18 @@ def read_documents(
         yield Document("", has_continuation=True, source=diagnostics.path)
     numbered = _read_numbered(stream, source_format, spec, diagnostics)
     documents = _count_gaps(numbered, diagnostics) if spec.counts_lines else map(itemgetter(1), numbered)
+    if spec.counts_documents and source_format.kind != "text":  # lines are counted anyway
+        documents = _count_records(documents, diagnostics)
     if spec.numbering is not None:
         documents = number_documents(documents, spec.numbering, diagnostics, source_number)
     yield from documents
+
+
+def _count_records(records: Iterable[TextRecord], diagnostics: ReadDiagnostics) -> Iterator[TextRecord]:
+    """Yield the records, and count them."""
+    for record in records:
+        diagnostics.n_records += not record.has_continuation
+        yield record
 
 
 def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDiagnostics) -> Iterator[TextRecord]:

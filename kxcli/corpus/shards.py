@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import HEAD_BYTES, LiveInput, Stream, detect_compression, read_up_to, reject_archive
-from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, SourceFacts, locate_error
 from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
@@ -196,16 +196,21 @@ class TaskPlanner(NamedTuple):
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
         split = self._split_lines if source_format.is_splittable else self._split_documents
         last = 0
-        with nullcontext() if self.live is None else self.live.follow(stream):
-            for shard in split(source, stream, source_format):
-                source.check()
-                try:
-                    position = file.tell()
-                except OSError:  # a pipe
-                    position = last
-                size = position - last or (len(shard.data) if isinstance(shard, BufferShard) else 0)
-                last = position
-                yield ShardTask((shard,), size, source.path)
+        try:
+            with nullcontext() if self.live is None else self.live.follow(stream):
+                for shard in split(source, stream, source_format):
+                    source.check()
+                    try:
+                        position = file.tell()
+                    except OSError:  # a pipe
+                        position = last
+                    size = position - last or (len(shard.data) if isinstance(shard, BufferShard) else 0)
+                    last = position
+                    yield ShardTask((shard,), size, source.path)
+        finally:
+            if self.spec.counts_documents and source.size is None:
+                facts = SourceFacts(source.path, source_format.encoding, source_format.kind, n_bytes=stream.n_bytes)
+                self.report(facts)
 
     def _split_lines(self, source: Source, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         """Yield whole lines; a long one goes to disk first, part by part."""
@@ -257,6 +262,8 @@ class TaskPlanner(NamedTuple):
             yield DocumentShard(tuple(batch))
         for skipped in diagnostics.skipped_records:
             self.report(skipped)
+        if self.spec.counts_documents:
+            self.report(diagnostics.get_facts(source_format.encoding, source_format.kind))
 
 
 def _join(tasks: Sequence[ShardTask]) -> Iterator[ShardTask]:
@@ -315,6 +322,8 @@ class TaskReader:
     ) -> Iterator[TextRecord]:
         yield from read_documents(stream, source_format, self.spec, position, source_number)
         diagnostics.extend(position.skipped_records)
+        if self.spec.counts_documents:
+            diagnostics.append(position.get_facts(source_format.encoding, source_format.kind))
 
 
 def detect_format(

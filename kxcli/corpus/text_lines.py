@@ -46,7 +46,8 @@ def read_text_lines(
                 if block.error is not None:
                     raise block.error
             decoder.is_at_start = False
-            diagnostics.line = first + rest.count(b"\n")  # decoding the block counts its lines, too
+            n_lines = rest.count(b"\n") + bool(unmarked and not unmarked.endswith(b"\n"))
+            diagnostics.line = first + n_lines  # decoding the block counts its lines, too
             continue
         text = None if spec.unit == "document" else decoder.decode_text(rest)
         if text is None:

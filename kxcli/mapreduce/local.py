@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kxcli.errors import KxcliError
 from kxcli.mapreduce.job import AnyCall, Done, PartialT, SnapshotEngine, Task, TaskT
 from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
+from kxcli.mapreduce.usage import Usage
 from kxcli.tuning import keep_heap
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class LocalEngine(SnapshotEngine):
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.close()
+
+    @property
+    def worker_usage(self) -> Usage:
+        """What the worker processes used, when the engine is closed."""
+        return Usage() if self._pool is None else self._pool.usage
 
     def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:
         """Map every task and yield snapshots; a single task runs in this process."""

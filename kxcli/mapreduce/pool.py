@@ -16,6 +16,7 @@ from kxcli.mapreduce.job import AnyCall, PartialT
 from kxcli.mapreduce.scheduler import TaskScheduler, WorkerSupply
 from kxcli.mapreduce.spawning import block_signals_of_children, isolate_workers, silence_workers
 from kxcli.mapreduce.spilling import SpillPolicy, merge_spilled
+from kxcli.mapreduce.usage import Usage, measure_process
 from kxcli.mapreduce.worker import StartJob, run_worker
 from kxcli.mapreduce.worker_handle import WorkerHandle
 from kxcli.storage.shared_arrays import share
@@ -34,6 +35,9 @@ class Pool:
         make_folder: Returns the private folder of the run.
         retries: How often a task is repeated if its worker dies.
         warn: Receives a message about each such death.
+
+    Attributes:
+        usage: What ended workers used, except those that died.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Pool:
         self._limit, self._preload, self._make_folder = limit, preload, make_folder
         self._retries, self._warn = retries, warn
         self.workers: list[WorkerHandle] = []
+        self.usage = Usage()
 
     def iter_snapshots(
         self, call: AnyCall[PartialT], policy: SpillPolicy, should_snapshot: Callable[[], bool]
@@ -97,6 +102,7 @@ class Pool:
     def close(self) -> None:
         """Kill every worker, and wait until it is gone."""
         for worker in self.workers:
+            self.usage = self.usage.add(measure_process(worker.process.pid))
             worker.process.kill()  # a worker has nothing of its own to clean up
         for worker in self.workers:
             worker.close()

@@ -1,14 +1,14 @@
 """The inputs of a run, from the options to merged partials."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.compression import LiveInput
-from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, SourceFacts, format_place, locate_error
 from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.numbering import check_sources
@@ -25,6 +25,7 @@ from kxcli.pipelines.settings import InputSettings
 from kxcli.report import Report
 from kxcli.storage.paths import get_file_ids
 from kxcli.storage.workspace import Workspace
+from kxcli.summary import RunSummary
 from kxcli.wording import MAX_EXAMPLES, format_count, format_examples
 
 if TYPE_CHECKING:
@@ -200,9 +201,13 @@ class Corpus:
                 yield Call(read, tasks, job, shared, on_done, self._allows_threads, is_idle)
         except InputError as error:
             raise locate_error(error) from None
+        finally:
+            if not self._is_reported and self.report.summary is not None:
+                _summarize_inputs(self._diagnostics, self.report.summary, self.sources, self._given_paths)
         self.spooled = [record for number in sorted(spooled) for record in spooled[number]]
         if not self._is_reported:
             _report_diagnostics(self._diagnostics, self.report, self.sources)
+            self.report.check_skips()
         self._is_reported = True
 
     def run(self, job: Job[TextRecord, PartialT, ResultT], shared: object, what: str = "") -> ResultT | None:
@@ -272,6 +277,7 @@ def open_corpora(
     A corpus is opened when the jobs over the one before it are done. The arguments are those of `open_corpus`.
     """
     kind = kind or choose_format(session.source, by=spec.by)
+    spec = replace(spec, counts_documents=session.report.summary is not None)
     with (
         Workspace() as workspace,
         start_engine(
@@ -310,10 +316,25 @@ def _report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, input
             key=lambda place: (order[place.path], place.offset, place.line),
         )
         examples = [format_place(place, known[place.path]) for place in places[:MAX_EXAMPLES]]
-        report.record_skips(kind, sum(records.count for records in same_kind), examples)
+        report.record_skips(kind, sum(records.count for records in same_kind), examples, are_documents=True)
+
+
+def _summarize_inputs(
+    diagnostics: Iterable[Diagnostic],
+    summary: RunSummary,
+    inputs: list[sources.Source],
+    given_paths: Mapping[str, str],
+) -> None:
+    """Add the inputs to the summary, with the facts known so far."""
+    for source in inputs:
+        summary.add_input(given_paths.get(source.path, source.path), n_bytes=source.size or 0)
+    known = {source.path for source in inputs}
+    for facts in diagnostics:
+        if isinstance(facts, SourceFacts) and facts.path in known:  # a checkpoint could name any file
+            summary.add_input(**{**facts._asdict(), "path": given_paths.get(facts.path, facts.path)})
 
 
 def _get_paths(diagnostic: Diagnostic) -> set[str]:
-    if isinstance(diagnostic, Notice):
-        return {diagnostic.path}
-    return {place.path for place in diagnostic.places}
+    if isinstance(diagnostic, SkippedRecords):
+        return {place.path for place in diagnostic.places}
+    return {diagnostic.path}

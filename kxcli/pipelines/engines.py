@@ -62,10 +62,15 @@ def _start_workers(
         )
     limits = f"{memory >> 20:,} MiB for all, {n_bytes >> 20:,} for what each counts"
     report.detail(f"{format_count(n_workers, 'workers')} at most; {limits}")
-    with LocalEngine(
+    local = LocalEngine(
         n_workers, preload, workspace.make_folder, max_partial_bytes=n_bytes, retries=run.retries, warn=report.warning
-    ) as local:
-        yield local
+    )
+    try:
+        with local:
+            yield local
+    finally:
+        if report.summary is not None:
+            report.summary.add_usage(*local.worker_usage)
 
 
 @contextmanager

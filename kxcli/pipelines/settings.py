@@ -39,6 +39,7 @@ class OutputSettings(NamedTuple):
     errors: str | None = None
     kb_cache: str | None = None
     save_idf: str | None = None
+    summary: str | None = None
 
     @property
     def has_numbers(self) -> bool:
@@ -58,7 +59,7 @@ class OutputSettings(NamedTuple):
     @property
     def written_paths(self) -> list[str | int]:
         """All paths that the run writes, and the descriptors of stdout and stderr."""
-        paths = (self.output, self.output_dir, self.errors, self.kb_cache, self.save_idf)
+        paths = (self.output, self.output_dir, self.errors, self.kb_cache, self.save_idf, self.summary)
         return [1, 2, *(path for path in paths if path is not None)]
 
 

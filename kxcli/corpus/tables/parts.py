@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import reject_archive
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics, SourceFacts
 from kxcli.corpus.shards import detect_format
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, arrow_files, delimited, named_arrays, objects
@@ -30,7 +29,7 @@ class TableReading:
         header: Whether the first row of TSV and CSV is a header; None if it is unless all of its cells are numbers,
             dates or missing.
         on_error: What is done with a bad row.
-        report: Called with each decision about a source, and with the skipped rows at its end.
+        report: Called with the facts and each decision about a source, and with the skipped rows at its end.
         missing: The cells without a value.
         layout: The form of TSV and CSV.
         number_format: The marks in their numbers.
@@ -53,26 +52,29 @@ def open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[Ta
     for source in sources:
         diagnostics = ReadDiagnostics(source.path, reading.on_error)
         with source.open() as file:
-            part = _open_part(source, file, reading, first.names if first else (), diagnostics)
+            data = SourceBytes(source, file)
+            part = _open_part(source, data, reading, first.names if first else (), diagnostics)
             if part is not None:
                 if part.width is not None:
                     first = first or part
                     headed = headed or (part if part.has_header is not None else None)
                     _check_columns(part, first, headed, reading)
                 yield part
+            reading.report(SourceFacts(source.path, n_bytes=data.n_bytes))
         for skipped in diagnostics.skipped_records:
             reading.report(skipped)
 
 
 def _open_part(
-    source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
+    source: Source, data: SourceBytes, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
 ) -> TablePart | None:
-    data = SourceBytes(source, file)
     if not data.head:
         return None
     kind = _choose_format(source, data.head, reading)
     if kind not in ("tsv", "csv") and not reading.number_format.is_plain:
         raise UsageError(f"--decimal and --thousands are for TSV and CSV, and {source.path} is {kind}.")
+    if kind in BINARY_FORMATS:
+        reading.report(SourceFacts(source.path, kind=kind or ""))
     if kind == "npy":
         return arrays.read(data, diagnostics)
     if kind == "npz":
@@ -81,6 +83,7 @@ def _open_part(
         return arrow_files.read(data, kind)
     reject_archive(data.head, source.path)
     source_format = detect_format(kind, reading.encoding, source.path, data.stream.peek, reading.report)
+    reading.report(SourceFacts(source.path, source_format.encoding, kind))
     if encodings.is_binary(data.head, source_format.encoding):
         raise InputError(source.path, "looks like a binary file", "give a table, or name the right --encoding")
     if kind == "jsonl":

@@ -26,7 +26,7 @@ class SourceBytes:
     """
 
     def __init__(self, source: Source, file: BinaryIO) -> None:
-        self.path, self._file = source.path, file
+        self.path, self._file, self._size = source.path, file, source.size
         self.has_positions = False
         if source.size is not None and not source.is_remote:
             self.head = read_up_to(file, HEAD_BYTES)
@@ -39,6 +39,11 @@ class SourceBytes:
     def stream(self) -> Stream:
         """The bytes in order."""
         return Stream(self._file, self.path, refuses_archives=False)
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of the source; of a stream, the bytes that have been read."""
+        return self.stream.n_bytes if self._size is None else self._size
 
     def open_file(self) -> BinaryIO:
         """Return a file that can be read at any position.

@@ -211,6 +211,10 @@ class Counts:
         runs = reduce_runs(self.runs) if scratch is None else scratch.reduce_runs(self.runs)
         return merge_runs(map(decode_run, runs))
 
+    def count_types(self, scratch: Scratch | None = None) -> int:
+        """Return the number of rows: words of a group."""
+        return sum(len(keys) for keys, _ in self.blocks(scratch))
+
     def fits_ranking(self, room: int) -> bool:
         """Return whether the kernel can rank all rows in `room` bytes of memory."""
         rest = room - _RANKING_COPIES * sum(map(len, self.runs))

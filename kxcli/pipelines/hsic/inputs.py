@@ -10,7 +10,7 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
-from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
+from kxcli.corpus.diagnostics import Diagnostic, Notice, SourceFacts, format_place
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import (
@@ -199,6 +199,8 @@ class HsicTables:
         parts: list[list[GroupCells]] = [[] for _ in groups]
         masks: list[list[BoolArray]] = [[] for _ in groups]
         for block in table.iter_blocks(groups):
+            if self._report.summary is not None:
+                self._report.summary.add_input(block.path, n_documents=len(block.lines))
             for part, mask, group in zip(parts, masks, block.groups, strict=True):
                 part.append(group)
                 mask.append(_find_complete_rows(group))
@@ -209,12 +211,17 @@ class HsicTables:
         if not any(map(len, masks[0])):
             what = "has a header, but no rows" if table.names else "has no rows"
             raise InputError(table.path, what, "give a table with rows")
+        self._report.check_skips()
         return MaskedColumns([join_cells(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
     def _report_diagnostic(self, diagnostic: Diagnostic) -> None:
         """Report skipped records, and each notice once."""
-        if not isinstance(diagnostic, Notice):
-            self._report.record_skips(diagnostic.kind, diagnostic.count, map(format_place, diagnostic.places))
+        if isinstance(diagnostic, SourceFacts):
+            if self._report.summary is not None:
+                self._report.summary.add_input(**diagnostic._asdict())
+        elif not isinstance(diagnostic, Notice):
+            places = map(format_place, diagnostic.places)
+            self._report.record_skips(diagnostic.kind, diagnostic.count, places, are_documents=True)
         elif diagnostic not in self._notices:
             self._notices.add(diagnostic)
             corpus_run.report_notice(diagnostic, self._report)

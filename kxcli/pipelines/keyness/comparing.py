@@ -80,6 +80,9 @@ def open_comparison(session: Session, request: Request) -> "Iterator[Iterator[tu
             _count_sides(session, request, sides, scratch, stack),
             _make_formatter(has_numbers=session.sink.has_numbers),
         )
+        if session.report.summary is not None:
+            for side, suffix in zip(counts, ("", "_ref"), strict=False):
+                session.report.summary.totals[f"tokens{suffix}"] = sum(side.totals.values())
         absences = set[Absence]()
         rows: Iterator[tuple[Cell, ...]]
         if request.by is None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from kxcli.arrays import NamedArrays
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
+from kxcli.corpus.diagnostics import Notice, OnError, SkippedRecords
 from kxcli.corpus.knowledge import FileWarning, read_entries
 from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import format_reason
@@ -157,7 +157,7 @@ def _compile_files(paths: Sequence[str], on_error: OnError, report: Report) -> t
         last = 0
         for file, path in enumerate(paths):
             starts.append(last)
-            diagnostics: list[Diagnostic | FileWarning] = []
+            diagnostics: list[SkippedRecords | Notice | FileWarning] = []
             for entry in read_entries(path, on_error, diagnostics.append):
                 last = max(last, starts[-1] + entry.line)
                 yield starts[-1] + entry.line, Entry(*entry[1:])

@@ -1,9 +1,10 @@
 """Files of labeled texts, with a report of skips."""
 
+import os
 from collections.abc import Iterator
 
 from kxcli.corpus.diagnostics import OnError, SkippedRecords, format_place
-from kxcli.corpus.labeled_texts import SKIPPED, LabeledRecord, read_labeled_texts
+from kxcli.corpus.labeled_texts import MISSED, REPEATED, SKIPPED, LabeledRecord, read_labeled_texts
 from kxcli.report import Report
 
 UNKNOWN_ID = "labeled mentions whose kb_id the knowledge base does not have"
@@ -22,6 +23,16 @@ def read_labeled_file(
     """
 
     def record(skips: SkippedRecords) -> None:
-        report.record_skips(skips.kind, skips.count, map(format_place, skips.places))
+        are_documents = skips.kind not in (MISSED, REPEATED, SKIPPED)
+        report.record_skips(skips.kind, skips.count, map(format_place, skips.places), are_documents=are_documents)
 
-    return read_labeled_texts(path, on_error, record, misplaced)
+    n_documents = 0
+    try:
+        for text in read_labeled_texts(path, on_error, record, misplaced):
+            n_documents += 1
+            yield text
+    finally:
+        if report.summary is not None:
+            size = os.path.getsize(path) if os.path.isfile(path) else 0
+            report.summary.add_input(path, encoding="utf-8", kind="jsonl", n_bytes=size, n_documents=n_documents)
+    report.check_skips()

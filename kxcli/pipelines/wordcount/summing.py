@@ -81,6 +81,10 @@ def read_count_tables(
     given, report = session.source, session.report
 
     def report_notice(notice: diagnostics.Diagnostic) -> None:
+        if isinstance(notice, diagnostics.SourceFacts):
+            if report.summary is not None:
+                report.summary.add_input(**notice._asdict())
+            return
         assert isinstance(notice, diagnostics.Notice), "bad rows of an earlier output are errors"
         corpus_run.report_notice(notice, report)
 
@@ -115,3 +119,10 @@ def parse_count(row: "CountRow", name: str, hint: str) -> int:
     if len(digits) <= _MAX_DIGITS and digits.isascii() and digits.isdigit():
         return int(digits)
     return row.diagnostics.fail(f"has {cell!r} as its {name}, not an integer", hint)
+
+
+def summarize_counts(session: Session, counts: "Counts", scratch: "Scratch") -> None:
+    """Add the numbers of words and distinct words to the summary, if there is one."""
+    if session.report.summary is not None:
+        totals = {"tokens": sum(counts.totals.values()), "types": counts.count_types(scratch)}
+        session.report.summary.totals.update(totals)
