@@ -86,8 +86,9 @@ enum RunStatus rank_run(struct Span run, const struct Ranking *ranking, struct B
     return status;
 }
 
-/* Write a group or word from a key at `at`; return the end, or NULL if the text is damaged. */
-static uint8_t *write_cell(uint8_t *at, const uint8_t *text, const uint8_t *end)
+/* Write a word, or the cells of a group, from a key at `at`; return the end, or NULL if the text is damaged.
+ * `separator` is written for each NUL. */
+static uint8_t *write_cells(uint8_t *at, const uint8_t *text, const uint8_t *end, uint8_t separator)
 {
     while (text < end) {
         uint8_t byte = *text++;
@@ -102,7 +103,7 @@ static uint8_t *write_cell(uint8_t *at, const uint8_t *text, const uint8_t *end)
             *at++ = '\\';
             byte = byte == '\t' ? 't' : byte == '\n' ? 'n' : 'r';
         }
-        *at++ = byte;
+        *at++ = byte ? byte : separator;
     }
     return at;
 }
@@ -132,7 +133,7 @@ static enum RunStatus write_line(const struct Row *row, const struct Columns *co
     const uint8_t *word = row->key, *end = row->key + row->key_length;
     if (columns->is_grouped) {
         const uint8_t *group_end = find_group_end(row);
-        at = group_end ? write_cell(at, word, group_end) : NULL;
+        at = group_end ? write_cells(at, word, group_end, '\t') : NULL;
         if (!at)
             return RUN_DAMAGED;
         *at++ = '\t';
@@ -143,7 +144,7 @@ static enum RunStatus write_line(const struct Row *row, const struct Columns *co
         if (!end)
             return RUN_DAMAGED;
     }
-    at = write_cell(at, word, end);
+    at = write_cells(at, word, end, '\0');
     if (!at)
         return RUN_DAMAGED;
     *at++ = '\t';

@@ -20,8 +20,8 @@ struct Columns {
 /* Append the selected rows of a run to `out`, group by group, as blocks. */
 enum RunStatus rank_run(struct Span run, const struct Ranking *ranking, struct Bytes *out);
 
-/* Append the rows of blocks to `out` as lines: group, word, count, documents. A tab, LF or CR in a cell becomes \t, \n
- * or \r. A surrogate is RUN_DAMAGED, because UTF-8 has none. */
+/* Append the rows of blocks to `out` as lines: group, word, count, documents. A NUL in a group separates two cells. A
+ * tab, LF or CR in a cell becomes \t, \n or \r. A surrogate is RUN_DAMAGED, because UTF-8 has none. */
 enum RunStatus format_tsv(struct Span blocks, const struct Columns *columns, struct Bytes *out);
 
 #endif

@@ -160,6 +160,8 @@ def rank_run(run: Buffer, is_grouped: bool, by_word: bool, top: int, min_count: 
 def format_tsv(rows: Buffer, is_grouped: bool, has_orders: bool, has_documents: bool) -> bytes:
     """Return blocks of rows as TSV: group, word, count, number of documents.
 
+    A NUL in a group separates two cells.
+
     Args:
         rows: Blocks of rows, in any order.
         is_grouped: Whether keys begin with a group.

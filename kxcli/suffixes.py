@@ -67,9 +67,12 @@ def guess_compressor(path: str) -> str | None:
     return SUPPORTED_COMPRESSORS.get(os.path.splitext(path)[1].lower())
 
 
+def strip_compression(path: str) -> str:
+    """Return a path without the suffix of a compressor that inputs may have."""
+    stem, suffix = os.path.splitext(path)
+    return stem if suffix.lower() in SUPPORTED_COMPRESSORS else path
+
+
 def _get_format_suffix(path: str) -> str:
     """Return the suffix without that of a compressor."""
-    stem, suffix = os.path.splitext(strip_query(path).lower())
-    if suffix in SUPPORTED_COMPRESSORS:
-        suffix = os.path.splitext(stem)[1]
-    return suffix
+    return os.path.splitext(strip_compression(strip_query(path)))[1].lower()

@@ -113,9 +113,9 @@ def test_new_command_of_the_guide_has_all_shared_options(kxcli, monkeypatch):
     monkeypatch.setitem(COMMANDS, "charcount", ("charcount", "Count characters."))
     (kxcli.folder / "a.txt").write_text("北京\n上海市\n" * 1000, encoding="utf-8")
     for options in ((), ("-j", "2", "--shard-size", "1K"), ("--checkpoint", "ck"), ("--header",)):
-        assert kxcli("charcount", *options, "a.txt").rows[-1] == ["", "2000", "5000"]
+        assert kxcli("charcount", *options, "a.txt").rows[-1] == ["2000", "5000"]
     kxcli("charcount", "-o", "out.tsv", "a.txt")
-    assert (kxcli.folder / "out.tsv").read_text() == "\t2000\t5000\n"
+    assert (kxcli.folder / "out.tsv").read_text() == "2000\t5000\n"
     groups = [("pos", "好"), ("neg", "不好"), ("pos", "")]
     lines = "".join(f'{{"label": "{label}", "text": "{text}"}}\n' for label, text in groups)
     (kxcli.folder / "a.jsonl").write_text(lines, encoding="utf-8")

@@ -123,7 +123,7 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
         counts_lines=True,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
-    kind = "jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed"
+    kind = "jsonl" if source.field is not None else corpus_run.choose_format(source, by=("",)) or "sniffed"
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(session, modules, spec, kind) as corpus:
         lines = fill_placeholders(corpus.stream(job, resources))

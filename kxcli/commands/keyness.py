@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from kxcli.commands.command import Command, add_options
+from kxcli.commands.group_options import join_fields
 from kxcli.commands.input_options import COUNTED_INPUT_OPTIONS
 from kxcli.commands.keyness_options import COMPARE_OPTIONS, FORMATS, RULES, TEXT_NAMES
 from kxcli.commands.option_rules import get_flag, is_given
@@ -52,11 +53,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                 if param.name in TEXT_NAMES.split() and is_given(ctx, param.name):
                     raise UsageError(f"{get_flag(param)} has no effect: all inputs are tables of counts; remove it.")
 
-        given = session.source
+        given, by = session.source, join_fields(options["by"])
         inputs.refuse_reading_stdin_twice(given.inputs, given.files_from, options["reference"])
-        counting = replace(
-            build_counting(options, session.report), orders=options["ngram"], is_grouped=options["by"] is not None
-        )
+        counting = replace(build_counting(options, session.report), orders=options["ngram"], is_grouped=bool(by))
         comparison = Comparison(
             options["sort"],
             options["negative"],
@@ -65,6 +64,6 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             options["max_q"],
             options["prior"],
         )
-        request = comparing.Request(options["reference"], options["by"], comparison, counting, check_tables)
+        request = comparing.Request(options["reference"], by, comparison, counting, check_tables)
         with comparing.open_comparison(session, request) as rows:
             session.write_rows(rows, request.columns, measures.TYPES)

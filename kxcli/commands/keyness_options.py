@@ -3,9 +3,10 @@
 import click
 
 from kxcli.commands.command import option
-from kxcli.commands.input_options import PLAIN_TEXT, TEXT_INPUT_RULES
+from kxcli.commands.group_options import GROUP_RULES, make_group_option
+from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, any_of, has, has_value
-from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT, NumberRange, ParsedType
+from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
@@ -20,8 +21,7 @@ _COUNTS = has_value("input_format", "counts")
 _REFERENCE = has("reference")
 
 RULES = (
-    *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
-    Rule("by", NO_EFFECT, PLAIN_TEXT, "--input-format text"),
+    *(*TEXT_INPUT_RULES, *GROUP_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
     Rule("by", EXCLUDES, _REFERENCE, "--reference ref.txt", advice="it compares each group with the other groups"),
     Rule(
         TEXT_NAMES,
@@ -42,12 +42,7 @@ COMPARE_OPTIONS = (
         type=INPUT_FILE,
         multiple=True,
     ),
-    option(
-        "--by FIELD",
-        "Compare each value of FIELD, a field or column of records, with all others; tables of counts have it in "
-        "their column group.",
-        type=OPTION_TEXT,
-    ),
+    make_group_option("Compare with all others each value"),
     option(
         "--ngram N|N-M",
         "Compare n-grams of N, or N to M, words in a document.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kxcli.commands.command import Command, add_options
+from kxcli.commands.group_options import join_fields
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.output_options import PARTS_OPTIONS, make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
@@ -51,6 +52,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import Ranking
         from kxcli.pipelines.wordcount import summing
+        from kxcli.pipelines.wordcount.group_columns import name_group_columns
         from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder
 
         sink = session.sink
@@ -59,19 +61,20 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         if sink.output_dir is not None:
             check_folder(sink.output_dir)
 
-        def list_counts(columns: tuple[str, ...]) -> Listing:
+        def list_counts(groups: tuple[str, ...], others: tuple[str, ...]) -> Listing:
             more = ("per_million",) * ranking.per_million
-            return Listing(ranking, (*columns, *more), sink.format, session.has_header)
+            return Listing(ranking, groups, (*others, *more), sink.format, session.has_header)
 
         if options["merge"]:
             with summing.sum_outputs(session) as (counts, columns, scratch):
-                if sink.format == "userdict" and columns != ("word", "count"):
+                if sink.format == "userdict" and columns.names != ("word", "count"):
                     raise UsageError("-f userdict has only words and counts; merge outputs without groups and df.")
                 summing.summarize_counts(session, counts, scratch)
-                session.write(list_counts(columns).blocks(counts, scratch, is_shown))
+                session.write(list_counts(*columns).blocks(counts, scratch, is_shown))
             return
-        with _open_corpus(session, options) as (corpus, job, dictionary):
-            listing = list_counts(job.counting.columns)
+        by = join_fields(options["by"])
+        listing = list_counts(name_group_columns(by), ("word", "count") + ("df",) * options["df"])
+        with _open_corpus(session, options, by) as (corpus, job, dictionary):
             if sink.output_dir is not None:
                 write = WritePart(job, listing, sink.output_dir, session.run.memory)
                 corpus.run_partitioned(job, dictionary, write, options["parts"])
@@ -83,7 +86,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 
 @contextmanager
-def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[Corpus, WordCount, Any]]":
+def _open_corpus(
+    session: Session, options: dict[str, Any], by: tuple[str, ...]
+) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Yield the open inputs, the job that counts their words, and its dictionary."""
     from kxcli.mining.segment import prepare
     from kxcli.mining.wordcount.job import WordCount
@@ -94,10 +99,10 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         build_counting(options, session.report),
         orders=options["ngram"],
         has_documents=options["df"],
-        is_grouped=options["by"] is not None,
+        is_grouped=bool(by),
     )
     dictionary = prepare(counting.segmentation, session.report.warning)
-    spec = reading.make_count_spec(session, counting, options["by"], takes_bytes=dictionary is not None)
+    spec = reading.make_count_spec(session, counting, by, takes_bytes=dictionary is not None)
     with corpus_run.open_corpus(session, reading.MODULES, spec) as corpus:
         yield corpus, WordCount(counting), dictionary
 

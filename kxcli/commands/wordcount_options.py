@@ -5,9 +5,10 @@ import re
 import click
 
 from kxcli.commands.command import option
+from kxcli.commands.group_options import GROUP_RULES, make_group_option
 from kxcli.commands.input_options import PLAIN_TEXT, TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, Condition, Rule, has
-from kxcli.commands.option_types import OPTION_TEXT, ParsedType
+from kxcli.commands.option_types import ParsedType
 from kxcli.commands.output_options import PARTS_RULES, USERDICT, make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
@@ -20,8 +21,7 @@ _LONG_NGRAMS = Condition("--ngram", lambda values: values["ngram"] != (1, 1))
 _TWO_COLUMNS = "it has only words and their counts"
 
 RULES = (
-    *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES, *PARTS_RULES),
-    Rule("by", NO_EFFECT, PLAIN_TEXT, "--input-format text"),
+    *(*TEXT_INPUT_RULES, *GROUP_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES, *PARTS_RULES),
     Rule(_COUNTING, NO_EFFECT, _MERGE, "--merge", advice="its inputs are counted already", in_help=False),
     Rule("merge", EXCLUDES, PLAIN_TEXT, "--input-format text", advice="give TSV, CSV or JSONL"),
     Rule("df per_million by", EXCLUDES, USERDICT, "-f userdict", advice=_TWO_COLUMNS),
@@ -47,7 +47,7 @@ COUNT_OPTIONS = (
     ),
     option("--df", "Add a column with the number of documents that contain the word."),
     option("--per-million", "Add a column with the rate per million words (or n-grams of that order)."),
-    option("--by FIELD", "Count separately for each value of FIELD, a field or column of records.", type=OPTION_TEXT),
+    make_group_option("Count separately for each value"),
     option("--top K", "Show only the K most frequent words (of each group with --by).", type=click.IntRange(min=0)),
     option("--min-count K", "Show only words with a count of K or more.", type=click.IntRange(min=1), default=1),
     option(

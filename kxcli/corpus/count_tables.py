@@ -17,9 +17,6 @@ from kxcli.corpus.sources import Source
 from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_count
 
-_WORDS = ("word", "group")
-
-
 _SNIFFED_LINES = 10
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
@@ -135,8 +132,8 @@ def _parse_objects(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterat
             cells = parse_object(line)
         except BadRecord as bad:
             diagnostics.fail(bad.what, "give an output of -f jsonl as it was written")
-        if not all(type(word := cells.get(name, "")) is str and is_unicode(word) for name in _WORDS):
-            diagnostics.fail("has a word or a group that is not a string of characters", "give an output of -f jsonl")
+        if not (type(word := cells.get("word", "")) is str and is_unicode(word)):
+            diagnostics.fail("has a word that is not a string of characters", "give an output of -f jsonl")
         yield CountRow(cells, diagnostics)
 
 

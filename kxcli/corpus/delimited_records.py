@@ -6,6 +6,7 @@ from typing import Literal
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.documents import Document
 from kxcli.corpus.fields import find_column
+from kxcli.corpus.groups import GroupMaker
 from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.corpus.row_reader import BLANK_ROWS, OR_SKIP, DelimitedRows, NumberedLine, explain_width, open_object
 from kxcli.errors import InputError
@@ -15,7 +16,11 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "comma
 
 
 def read_rows(
-    lines: Iterable[NumberedLine], kind: Literal["csv", "tsv"], spec: ReaderSpec, diagnostics: ReadDiagnostics
+    lines: Iterable[NumberedLine],
+    kind: Literal["csv", "tsv"],
+    spec: ReaderSpec,
+    groups: GroupMaker,
+    diagnostics: ReadDiagnostics,
 ) -> Iterator[tuple[int, Document]]:
     """Yield the documents of the rows under a header, with their line numbers."""
     rows = iter(DelimitedRows(lines, kind))
@@ -26,7 +31,7 @@ def read_rows(
         what = f"the header {header.what}"
         raise InputError(diagnostics.path, what, header.hint.removesuffix(OR_SKIP), line=number)
     text_at = _require_column(header, spec.field, "--field", diagnostics)
-    group_at = None if spec.by is None else _require_column(header, spec.by, "--by", diagnostics)
+    groups_at = [_require_column(header, name, "--by", diagnostics) for name in groups.fields]
     if spec.added_fields:
         _check_names(header, spec.added_fields, diagnostics.path, number)
     width = len(header)
@@ -35,7 +40,12 @@ def read_rows(
             diagnostics.reject(kind, row, number)
         elif len(row) == width:
             record = open_object(dict(zip(header, row, strict=True))) if spec.added_fields else ""
-            yield number, Document(row[text_at], "" if group_at is None else row[group_at], record=record)
+            try:
+                group = groups.make([row[at] for at in groups_at])
+            except BadRecord as bad:
+                diagnostics.reject(kind, bad, number)
+            else:
+                yield number, Document(row[text_at], group, record=record)
         elif row not in BLANK_ROWS:
             diagnostics.reject(kind, explain_width(len(row), width), number)
 

@@ -55,11 +55,11 @@ class TextBlock:
         decode: Returns the text of the bytes.
 
     Attributes:
+        group: The group of all lines.
         error: The error of a bad byte in `text`.
         document: The number of the first line, if the spec numbers documents.
     """
 
-    group = ""
     has_continuation = False
     key: str | int | None = None
     n_before = 0
@@ -69,6 +69,7 @@ class TextBlock:
 
     def __init__(self, data: bytes | str, decode: Callable[[], str] = str) -> None:
         self.data, self._decode = data, decode
+        self.group = ""
         self.error: InputError | None = None
         self.document = 0
 

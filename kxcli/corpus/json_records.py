@@ -5,25 +5,27 @@ from typing import Any
 from kxcli.corpus.diagnostics import BadFieldError
 from kxcli.corpus.documents import Document
 from kxcli.corpus.fields import format_group, format_text, get_field
+from kxcli.corpus.groups import GroupMaker
 from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.corpus.row_reader import check_unicode, name_json_type, parse_object
 
 
-def parse_document(line: str, spec: ReaderSpec) -> Document:
+def parse_document(line: str, spec: ReaderSpec, groups: GroupMaker) -> Document:
     """Return the document of a JSON object; raise `BadRecord` for anything else."""
-    return make_document(parse_object(line), line, spec)
+    return make_document(parse_object(line), line, spec, groups)
 
 
-def make_document(value: dict[str, Any], source: str, spec: ReaderSpec) -> Document:
+def make_document(value: dict[str, Any], source: str, spec: ReaderSpec, groups: GroupMaker) -> Document:
     """Return the document of an object; raise `BadRecord` if a field cannot be used.
 
     Args:
         value: The object.
         source: Its JSON.
         spec: The names of the fields.
+        groups: Makes its group.
     """
     text = format_text(get_field(value, spec.field, "--field"), spec.field)
-    group = format_group(get_field(value, spec.by, "--by"), spec.by) if spec.by is not None else ""
+    group = groups.make([format_group(get_field(value, name, "--by"), name) for name in groups.fields])
     key = value.get(spec.key) if spec.key is not None else None
     if key is not None and type(key) not in (str, int):
         raise BadFieldError(f"has {name_json_type(key)} in the field {spec.key!r}, not a string or a whole number")

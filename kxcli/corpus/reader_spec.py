@@ -1,6 +1,7 @@
 """How the shards of sources become documents: formats, fields and limits."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -43,7 +44,7 @@ class ReaderSpec:
 
     Attributes:
         field: The field or column of the text.
-        by: The field or column of the group; None without groups.
+        by: The fields or columns of the groups, and the parts of the path (`groups.PATH_PARTS`); none without groups.
         on_error: What to do with a bad record.
         unit: "document" for a document per record; "lines" if several lines of text may come as one document, for jobs
             that treat a line end like any other separator; "blocks" for the lines of text as `TextBlock`s of valid
@@ -59,10 +60,11 @@ class ReaderSpec:
         numbering: Whether documents have numbers: each its own ("line"), or all of a source the same ("file").
         counts_documents: Whether the diagnostics of a task have the facts of its sources.
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
+        given_paths: The paths in groups, as the user named them, of inputs with other paths on a cluster.
     """
 
     field: str = DEFAULT_FIELD
-    by: str | None = None
+    by: tuple[str, ...] = ()
     on_error: OnError = "stop"
     unit: Unit = "document"
     split_pattern: str | None = None
@@ -74,6 +76,7 @@ class ReaderSpec:
     numbering: Numbering | None = None
     counts_documents: bool = False
     max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
+    given_paths: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def keeps_lines_whole(self) -> bool:

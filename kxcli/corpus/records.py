@@ -8,6 +8,7 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.delimited_records import read_rows
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.documents import Document, TextBlock, TextRecord
+from kxcli.corpus.groups import GroupMaker
 from kxcli.corpus.json_records import parse_document
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.numbering import number_documents
@@ -60,10 +61,19 @@ def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDia
         yield Document("", has_continuation=True, n_before=diagnostics.line - expected)
 
 
+def _set_group(document: TextRecord, group: str) -> TextRecord:
+    """Return a document in a group."""
+    if isinstance(document, Document):
+        return document._replace(group=group)
+    document.group = group
+    return document
+
+
 def _read_numbered(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[tuple[int, TextRecord]]:
     """Yield the documents with the numbers of their first lines."""
+    groups = GroupMaker(spec.by, spec.given_paths.get(diagnostics.path, diagnostics.path))
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
     if source_format.kind == "text":
         is_splittable = source_format.is_splittable
@@ -72,10 +82,10 @@ def _read_numbered(
             if is_splittable
             else make_documents(decoder.read_text(stream), spec)
         ):
-            yield diagnostics.line, document
+            yield diagnostics.line, _set_group(document, groups.make(())) if spec.by else document
     elif source_format.kind == "jsonl":
         lines = number_lines(decoder.read_lines(stream), diagnostics)
-        yield from parse_lines(lines, partial(parse_document, spec=spec), diagnostics)
+        yield from parse_lines(lines, partial(parse_document, spec=spec, groups=groups), diagnostics)
     else:
         lines = number_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
-        yield from read_rows(lines, source_format.kind, spec, diagnostics)
+        yield from read_rows(lines, source_format.kind, spec, groups, diagnostics)

@@ -1,7 +1,7 @@
 """The inputs of a run, from the options to merged partials."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +10,7 @@ from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.compression import LiveInput
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, SourceFacts, format_place, locate_error
 from kxcli.corpus.documents import TextRecord
+from kxcli.corpus.groups import list_fields
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.numbering import check_sources
 from kxcli.corpus.reader_spec import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, Unit
@@ -66,12 +67,12 @@ def make_reader_spec(given: InputSettings, *, unit: Unit = "lines", **choices: A
     return ReaderSpec(given.field or DEFAULT_FIELD, on_error=given.on_error, unit=unit, **choices)
 
 
-def choose_format(given: InputSettings, *, by: str | None) -> RecordKind | None:
+def choose_format(given: InputSettings, *, by: Sequence[str]) -> RecordKind | None:
     """Return the format by the options; text if they name no field.
 
     None if the names of the files decide.
     """
-    if given.input_format is None and given.field is None and by is None:
+    if given.input_format is None and given.field is None and not list_fields(by):
         return "text"
     return cast(RecordKind | None, given.input_format)
 
@@ -104,7 +105,6 @@ class Corpus:
         inputs: list[sources.Source],
     ) -> None:
         run = session.run
-        self.reader = TaskReader(spec, encodings.resolve_encoding(session.source.encoding))
         self.report, self.engine, self.workspace = session.report, engine, workspace
         self.sources = inputs
         if run.checkpoint is None:
@@ -115,9 +115,12 @@ class Corpus:
             absolute = [source.make_absolute() for source in self.sources]
             self._given_paths = {one.path: given.path for one, given in zip(absolute, self.sources, strict=True)}
             self.sources = absolute
+            if spec.by != list_fields(spec.by):
+                spec = replace(spec, given_paths=self._given_paths)
         if spec.numbering is not None:
             check_sources(len(self.sources))
             self.sources = [replace(source, number=number) for number, source in enumerate(self.sources)]
+        self.reader = TaskReader(spec, encodings.resolve_encoding(session.source.encoding))
         if not self.sources:
             self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None

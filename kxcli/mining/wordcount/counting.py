@@ -96,11 +96,6 @@ class Counting(WordRules):
         object.__setattr__(self, "orders", tuple(self.orders))
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the rows."""
-        return ("group",) * self.is_grouped + ("word", "count") + ("df",) * self.has_documents
-
-    @property
     def ignores_document_borders(self) -> bool:
         """Whether no count depends on document borders; a record may have many lines."""
         has_words_only = self.orders == (1, 1) and not self.has_documents and not self.is_grouped

@@ -23,7 +23,7 @@ _INVERTED = str.maketrans("0123456789", "9876543210")
 # Group, word, count, documents, rate per million; the last two are 0 unless requested. A plain tuple, because creating
 # a named one for each distinct word takes longer than sorting them.
 Row = tuple[str, str, int, int, float]
-COLUMNS = ("group", "word", "count", "df", "per_million")
+COLUMNS = ("word", "count", "df", "per_million")  # of a row, after its group
 TYPES: dict[str, type] = {"count": int, "df": int, "per_million": float}  # of columns of numbers
 
 
@@ -83,7 +83,7 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
     Args:
         finished: The final counts.
         ranking: The selection and order of rows.
-        columns: The names of the columns.
+        columns: The names of the columns after those of the group.
         room: Bytes of memory.
 
     Returns:
@@ -91,7 +91,7 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
     """
     kernel, layout = find_kernel(), finished.layout
     has_documents = "df" in columns
-    is_possible = tuple(columns) == ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
+    is_possible = tuple(columns) == ("word", "count") + ("df",) * has_documents
     if kernel is None or not is_possible or not finished.fits_ranking(room):
         return None
     top = -1 if ranking.top is None else min(ranking.top, MAX_NUMBER)

@@ -26,6 +26,7 @@ from kxcli.pipelines.keyness import messages
 from kxcli.pipelines.keyness.inputs import SideInputs, TableReader, find_inputs
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.wordcount import reading
+from kxcli.pipelines.wordcount.group_columns import name_group_columns, show_group, split_groups
 from kxcli.storage.workspace import Workspace
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import Block, decode_run, encode_run, merge_runs
@@ -45,14 +46,14 @@ class Request(NamedTuple):
 
     Attributes:
         references: The inputs of the reference; none if groups are compared.
-        by: The field of the group.
+        by: The fields of the groups; none if a reference is compared.
         comparison: The tested and the returned words.
         counting: The words.
         check_tables: Called if all inputs are tables of counts; raises an error for options without effect.
     """
 
     references: tuple[str, ...]
-    by: str | None
+    by: tuple[str, ...]
     comparison: Comparison
     counting: "Counting"
     check_tables: Callable[[], None]
@@ -60,7 +61,7 @@ class Request(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the rows."""
-        return COLUMNS if self.by is None else ("group", *COLUMNS)
+        return (*name_group_columns(self.by), *COLUMNS)
 
 
 @contextmanager
@@ -68,9 +69,9 @@ def open_comparison(session: Session, request: Request) -> "Iterator[Iterator[tu
     """Count the words of both sides, and yield an iterator over the rows."""
     with ExitStack() as stack:
         sides = [find_inputs(session, request.by, stack)]
-        if request.by is None:
+        if not request.by:
             given = session.source._replace(inputs=request.references, files_from=())
-            sides.append(find_inputs(session._replace(source=given), None, stack))
+            sides.append(find_inputs(session._replace(source=given), (), stack))
         if not any(side.texts for side in sides) and all(side.tables for side in sides):
             request.check_tables()
         workspace = stack.enter_context(Workspace())
@@ -85,14 +86,14 @@ def open_comparison(session: Session, request: Request) -> "Iterator[Iterator[tu
                 session.report.summary.totals[f"tokens{suffix}"] = sum(side.totals.values())
         absences = set[Absence]()
         rows: Iterator[tuple[Cell, ...]]
-        if request.by is None:
+        if not request.by:
             target, reference = counts
             session.report.note(messages.describe_sides([side.names for side in sides], counts))
             compared = _compare_corpora(target, reference, request.comparison, scratch, absences.add)
             rows = map(format_row, compared)
         else:
             by_group = _compare_groups(counts[0], request.comparison, session, scratch, absences.add)
-            rows = ((group, *format_row(row)) for group, row in by_group)
+            rows = split_groups(((group, *format_row(row)) for group, row in by_group), len(request.by))
         yield messages.explain_no_rows(rows, absences, request.comparison, session.report)
 
 
@@ -114,7 +115,7 @@ def _count_sides(
             counted = _get_partial(corpus.run(job, dictionary, name) or Counts(job.layout, counted))
         if side.tables:
             sums = stack.enter_context(CountSums(scratch, job.layout))
-            TableReader(session, sums, counting.orders, is_grouped=counting.is_grouped).read(side.tables)
+            TableReader(session, sums, counting.orders, name_group_columns(request.by)).read(side.tables)
             counted = counted.merge(_get_partial(sums.counts()))
         if sum(counted.totals.values()) > MAX_TOTAL:
             raise KxcliError(f"the counts of the {name} add up to more than 2**53; compare smaller corpora")
@@ -167,7 +168,9 @@ def _compare_groups(
         if len(names) == 1:
             session.report.warning("there is only one group, so there is nothing to compare")
         elif names:
-            session.report.note(messages.describe_groups({name: by_group[name] for name in names}, layout.orders))
+            session.report.note(
+                messages.describe_groups({show_group(name): by_group[name] for name in names}, layout.orders)
+            )
         for name, run in zip(names, runs, strict=True):
             own = by_group[name]
             rest = {order: total - own.get(order, 0) for order, total in together.items()}

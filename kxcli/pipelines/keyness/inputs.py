@@ -6,10 +6,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.corpus import count_tables, encodings, peeking
+from kxcli.corpus.reader_spec import DEFAULT_FIELD
 from kxcli.errors import UsageError
 from kxcli.mining.wordcount.merging import CountSums
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.session import Session
+from kxcli.pipelines.wordcount.group_columns import OLD_NAME, join_cells
 from kxcli.pipelines.wordcount.summing import parse_count, read_count_tables
 from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_examples
@@ -35,12 +37,12 @@ class SideInputs(NamedTuple):
     names: list[str]
 
 
-def find_inputs(session: Session, by: str | None, stack: ExitStack) -> SideInputs:
+def find_inputs(session: Session, by: tuple[str, ...], stack: ExitStack) -> SideInputs:
     """Return the inputs by the options, and report the tables among them.
 
     Args:
         session: The options and the report of the run.
-        by: The field of the group.
+        by: The fields of the group.
         stack: Closes streams.
     """
     given, found = session.source, corpus_run.find_sources(session)
@@ -48,12 +50,13 @@ def find_inputs(session: Session, by: str | None, stack: ExitStack) -> SideInput
     if given.input_format in ("text", "counts"):
         return SideInputs(found, [], paths) if given.input_format == "text" else SideInputs([], found, paths)
     encoding = encodings.resolve_encoding(given.encoding)
-    fields = [name for name in (given.field, by) if name is not None and name != "group"]
+    # Tables have columns of groups, too, but none of texts.
+    fields = [given.field or DEFAULT_FIELD] if by or given.field is not None else []
     inputs = SideInputs([], [], paths)
     for source in found:
         peeked, head = peeking.peek_text(source, encoding, stack)
         is_table = count_tables.looks_like_counts(head, fields)
-        if not is_table and by is None and given.field is not None and given.input_format is None:
+        if not is_table and not by and given.field is not None and given.input_format is None:
             _refuse_plain_text(source)
         (inputs.tables if is_table else inputs.texts).append(peeked)
     if inputs.tables:
@@ -78,14 +81,14 @@ class TableReader:
     Args:
         session: The options and the report of the run.
         sums: Receives the rows.
-        is_grouped: Whether groups are counted separately.
+        groups: The columns of groups that are counted separately.
         orders: The smallest and largest n of the n-grams.
     """
 
-    def __init__(self, session: Session, sums: CountSums, orders: tuple[int, int], *, is_grouped: bool) -> None:
+    def __init__(self, session: Session, sums: CountSums, orders: tuple[int, int], groups: tuple[str, ...]) -> None:
         # The options of texts do not describe tables: each has the format of its name or its first line.
         self._session = session._replace(source=session.source._replace(input_format=None, field=None))
-        self._sums, self._orders, self._is_grouped = sums, orders, is_grouped
+        self._sums, self._orders, self._groups = sums, orders, groups
         self._n_spaces = set[int]()
 
     def read(self, tables: "Iterable[Source]") -> None:
@@ -101,11 +104,7 @@ class TableReader:
         cells, position = row
         if "word" not in cells or "count" not in cells:
             position.fail(f"has the columns {', '.join(cells)}, not word and count", _HINT)
-        group = ""
-        if self._is_grouped:
-            if "group" not in cells:
-                position.fail("has no column group", "--by needs a table that wordcount --by wrote with --header")
-            group = str(cells["group"])
+        group = join_cells(cells, self._choose_columns(row), position)
         count, word = parse_count(row, "count", _HINT), str(cells["word"])
         n_spaces = word.count(" ")
         self._n_spaces.add(n_spaces)
@@ -116,6 +115,21 @@ class TableReader:
             order = n_spaces + 1
         self._sums.add(group, word, count, order=order)
         return count
+
+    def _choose_columns(self, row: count_tables.CountRow) -> tuple[str, ...]:
+        """Return the columns of a row's group.
+
+        Earlier versions named a column of groups `group`, whatever its field.
+        """
+        cells, position = row
+        missing = [name for name in self._groups if name not in cells]
+        if not missing:
+            return self._groups
+        if len(self._groups) == 1 and OLD_NAME in cells:
+            return (OLD_NAME,)
+        return position.fail(
+            f"has no column {missing[0]}", "--by needs a table that wordcount --by wrote with --header"
+        )
 
 
 def refuse_reading_stdin_twice(target: "Iterable[str]", lists: "Iterable[str]", reference: "Iterable[str]") -> None:

@@ -13,14 +13,24 @@ from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.ranking import COLUMNS, TYPES, Ranking, encode_tsv, rank_rows
 from kxcli.output import rows, sink
+from kxcli.pipelines.wordcount.group_columns import split_groups
 from kxcli.storage.temp_files import get_temporary_folder
 from kxcli.tally.scratch import Scratch
 
 
 class Listing(NamedTuple):
-    """How counts become lines: rows, order, columns, format."""
+    """How counts become lines: rows, order, columns, format.
+
+    Attributes:
+        ranking: The rows and their order.
+        groups: The columns of groups.
+        columns: The other columns.
+        form: The format.
+        header: Whether to begin with the names of the columns.
+    """
 
     ranking: Ranking
+    groups: tuple[str, ...]
     columns: tuple[str, ...]
     form: rows.RowFormat
     header: bool
@@ -29,13 +39,16 @@ class Listing(NamedTuple):
         self, counts: Counts, scratch: Scratch | None, accepts: Callable[[str], bool] | None = None
     ) -> Iterator[bytes]:
         """Return blocks of lines."""
-        if self.form == "tsv" and accepts is None:
+        names = (*self.groups, *self.columns)
+        if self.form == "tsv" and accepts is None and counts.layout.is_grouped == bool(self.groups):
             room = sys.maxsize if scratch is None else scratch.room
             lines = encode_tsv(counts, self.ranking, self.columns, room)
             if lines is not None:
-                return chain(rows.encode_rows([], self.columns, self.form, header=self.header), [lines])
-        cells = map(itemgetter(*map(COLUMNS.index, self.columns)), rank_rows(counts, self.ranking, scratch, accepts))
-        return rows.encode_rows(cells, self.columns, self.form, header=self.header, types=TYPES)
+                return chain(rows.encode_rows([], names, self.form, header=self.header), [lines])
+        pick = itemgetter(0, *(1 + COLUMNS.index(column) for column in self.columns))
+        picked = map(pick, rank_rows(counts, self.ranking, scratch, accepts))
+        cells = split_groups(picked, len(self.groups))
+        return rows.encode_rows(cells, names, self.form, header=self.header, types=TYPES)
 
 
 @dataclass(frozen=True)

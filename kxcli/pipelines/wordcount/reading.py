@@ -15,13 +15,13 @@ MODULES = ("kxcli.mining.wordcount.job", "kxcli.corpus.shards")  # that workers 
 _LINE_COST = 75
 
 
-def make_count_spec(session: Session, counting: "Counting", by: str | None, *, takes_bytes: bool) -> "ReaderSpec":
+def make_count_spec(session: Session, counting: "Counting", by: tuple[str, ...], *, takes_bytes: bool) -> "ReaderSpec":
     """Return how documents are read.
 
     Args:
         session: The options of the run.
         counting: The words.
-        by: The field of the group.
+        by: The fields of the group.
         takes_bytes: Whether the words are cut by the kernel.
     """
     lines: Unit = "lines" if counting.ignores_document_borders else "document"

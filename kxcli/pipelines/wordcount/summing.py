@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kxcli.pipelines.session import Session
+from kxcli.pipelines.wordcount.group_columns import OLD_NAME, TableColumns, find_group_columns, join_cells
 
 if TYPE_CHECKING:
     from kxcli.corpus.count_tables import CountRow
@@ -20,7 +21,7 @@ _MEMORY_SHARES = 4  # sums take one of them, and writing them some more
 
 
 @contextmanager
-def sum_outputs(session: Session) -> "Iterator[tuple[Counts, tuple[str, ...], Scratch]]":
+def sum_outputs(session: Session) -> "Iterator[tuple[Counts, TableColumns, Scratch]]":
     """Add up earlier outputs; yield the sums, their columns, and a scratch folder.
 
     The sums are read from temporary files, which exist until the end of the block.
@@ -38,30 +39,38 @@ def sum_outputs(session: Session) -> "Iterator[tuple[Counts, tuple[str, ...], Sc
             yield sums.counts(), columns, scratch
 
 
-def _add(sums: "CountSums", session: Session) -> tuple[str, ...]:
+def _add(sums: "CountSums", session: Session) -> TableColumns:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.pipelines import corpus_run
 
-    columns: tuple[str, ...] | None = None
+    columns: TableColumns | None = None
+    known: set[str] | None = None  # of the rows whose columns were compared last
+    groups: tuple[str, ...] = ()
     first = ""
 
     def add_row(source: "Source", row: "CountRow") -> int:
-        nonlocal columns, first
+        nonlocal columns, known, groups, first
         cells, position = row
-        if columns is None:
-            columns, first = _choose_columns(cells, position), source.path
-        elif set(cells) != set(columns):
-            position.fail(
-                f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns)}",
-                "merge outputs with the same columns",
-            )
-        count, *df = (parse_count(row, name, _HINT) for name in ("count", "df") if name in columns)
-        sums.add(str(cells.get("group", "")), str(cells["word"]), count, df[0] if df else 0)
+        if cells.keys() != known:
+            found = _choose_columns(cells, position)
+            merged = found if columns is None else _merge_columns(columns, found)
+            if merged is None:
+                assert columns is not None
+                position.fail(
+                    f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns.names)}",
+                    "merge outputs with the same columns",
+                )
+            first = source.path if columns is None else first
+            columns, known = merged, set(cells)
+            groups = columns.groups if set(columns.groups) <= known else found.groups
+        assert columns is not None
+        count, *df = (parse_count(row, name, _HINT) for name in columns.others if name != "word")
+        sums.add(join_cells(cells, groups, position), str(cells["word"]), count, df[0] if df else 0)
         return count
 
     consequence = "so the sums of rare words may be too low"
     read_count_tables(corpus_run.find_sources(session), session, add_row, consequence)
-    return columns or ("word", "count")
+    return columns or TableColumns((), ("word", "count"))
 
 
 def read_count_tables(
@@ -91,7 +100,7 @@ def read_count_tables(
     for source in [one.allow_append() for one in sources]:
         rows = count_tables.read_count_rows(
             source,
-            corpus_run.choose_format(given, by=""),
+            corpus_run.choose_format(given, by=("",)),
             encodings.resolve_encoding(given.encoding),
             default_columns=("word", "count"),
             known="count",
@@ -103,11 +112,25 @@ def read_count_tables(
             report.warning(f"{source.path}: {why}, {consequence}")
 
 
-def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> tuple[str, ...]:
+def _merge_columns(left: TableColumns, right: TableColumns) -> TableColumns | None:
+    """Return the columns of tables that are added up; None if they differ.
+
+    Earlier versions named a column of groups `group`, whatever its field.
+    """
+    if set(left.names) == set(right.names):
+        return left
+    is_old = len(left.groups) == len(right.groups) == 1 and OLD_NAME in left.groups + right.groups
+    if not is_old or set(left.others) != set(right.others):
+        return None
+    return right if left.groups == (OLD_NAME,) else left
+
+
+def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> TableColumns:
     if "per_million" in cells:
         diagnostics.fail("has the column per_million", "rates cannot be added; count without --per-million, then merge")
-    columns = tuple(name for name in ("group", "word", "count", "df") if name in cells)
-    if not {"word", "count"} <= set(columns) or len(columns) != len(cells):
+    others = tuple(name for name in ("word", "count", "df") if name in cells)
+    columns = TableColumns(find_group_columns(cells), others)
+    if not {"word", "count"} <= set(others) or len(columns.names) != len(cells):
         diagnostics.fail(f"has the columns {', '.join(cells)}", _HINT)
     return columns
 
