@@ -48,7 +48,11 @@ class GroupMaker:
         self._parts = [PATH_PARTS[name](shown) if name in PATH_PARTS else None for name in by]
 
     def make(self, values: Iterable[str]) -> str:
-        """Return the group of a document with these values of the fields; raises `BadFieldError`."""
+        """Return the group of a document; raise `BadFieldError` if a value is invalid.
+
+        Args:
+            values: The values of `fields`.
+        """
         rest = iter(values)
         group = SEPARATOR.join([next(rest) if part is None else part for part in self._parts])
         if group.count(SEPARATOR) > max(len(self._parts) - 1, 0):

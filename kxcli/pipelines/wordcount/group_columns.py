@@ -62,7 +62,7 @@ def find_group_columns(columns: Iterable[str]) -> tuple[str, ...]:
 
 
 def join_cells(cells: Mapping[str, object], columns: Iterable[str], diagnostics: "ReadDiagnostics") -> str:
-    """Return the group of a row of a table; an invalid cell is an error at its line."""
+    """Return the group of a row; an invalid cell is an error at its line."""
     values: list[str] = []
     for column in columns:
         value = cells[column]
