@@ -73,7 +73,7 @@ def join_cells(cells: Mapping[str, object], columns: Iterable[str], diagnostics:
 
 
 def split_groups(rows: Iterable[Sequence[Any]], n_columns: int) -> Iterator[tuple[Any, ...]]:
-    """Yield rows with the cells of their group, which is their first value.
+    """Split the first value of each row, a group, into its cells.
 
     Args:
         rows: The rows.
