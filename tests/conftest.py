@@ -24,15 +24,22 @@ from kxcli.tuning import configure_process
 
 configure_process()  # as the program does, before numpy is imported
 
+FIXED_EXAMPLES = 30
 COMMON = {
     "deadline": None,
     "print_blob": True,
     # The fixtures that tests with examples use are the same for all examples.
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("fixed", derandomize=True, max_examples=30, **COMMON)
+settings.register_profile("fixed", derandomize=True, max_examples=FIXED_EXAMPLES, **COMMON)
 settings.register_profile("random", **COMMON)  # of `make test-slow`
 settings.load_profile("fixed")
+
+
+def examples(number):
+    """Return settings for `number` random examples, or a third of them in `make test`."""
+    return settings(max_examples=number // 3 if settings.default.max_examples == FIXED_EXAMPLES else number)
+
 
 # Processes inherit ignored signals (under nohup, or in the background of a shell), but not handlers.
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):

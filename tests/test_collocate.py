@@ -10,7 +10,7 @@ import re
 
 import pytest
 from collocate_definition import count_pairs, log_likelihood, measure, rank_pairs
-from conftest import SAMPLES
+from conftest import SAMPLES, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +115,7 @@ def pieces(request, monkeypatch):
 
 
 @given(records=records, counting=countings, window=windows, node=nodes)
-@settings(max_examples=100)
+@examples(100)
 def test_counts_equal_the_definition(pieces, records, counting, window, node):
     job = ready(counting, window, node)
     node = job.word
@@ -140,7 +140,7 @@ def test_partials_merge_in_any_order_and_form(a, b, c, counting, window, node):
 
 
 @given(records=records, counting=countings, window=windows, node=nodes, min_count=st.integers(1, 4))
-@settings(max_examples=40)
+@examples(40)
 def test_rare_pairs_are_dropped_from_every_form(records, counting, window, node, min_count):
     job = ready(counting, window, node)
     whole = decode(job.finish(job.map(records)))
@@ -196,7 +196,7 @@ letters = st.lists(st.lists(st.sampled_from("abcdeé天"), min_size=1, max_size=
     min_count=st.integers(1, 3),
     sort=st.sampled_from(SORTS),
 )
-@settings(max_examples=150)
+@examples(150)
 def test_rows_equal_the_definition(documents, window, node, min_count, sort):
     rows = find(documents, node, window, min_count=min_count, sort=sort)
     expected = rank_pairs(documents, *window, node, min_count, sort)

@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import kxcli.mining
@@ -177,7 +178,7 @@ def pieces(request, monkeypatch):
 
 
 @given(records=records, counting=countings())
-@settings(max_examples=150)
+@examples(150)
 def test_counts_equal_the_definition(pieces, records, counting):
     records = grouped_alike(records, counting)
     job = ready(counting)
@@ -185,7 +186,7 @@ def test_counts_equal_the_definition(pieces, records, counting):
 
 
 @given(a=records, b=records, c=records, counting=countings())
-@settings(max_examples=100)
+@examples(100)
 def test_merge_is_associative_and_commutative(pieces, a, b, c, counting):
     job = ready(counting)
     a, b, c = (grouped_alike(some, counting) for some in (a, b, c))
@@ -196,7 +197,7 @@ def test_merge_is_associative_and_commutative(pieces, a, b, c, counting):
 
 
 @given(a=records, b=records, counting=countings())
-@settings(max_examples=80)
+@examples(80)
 def test_dumped_partials_load_unchanged(pieces, a, b, counting):
     job = ready(counting)
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
@@ -209,7 +210,7 @@ def test_dumped_partials_load_unchanged(pieces, a, b, counting):
 
 
 @given(records=records, counting=countings())
-@settings(max_examples=60)
+@examples(60)
 def test_job_survives_pickling_and_second_setup(records, counting):
     records = grouped_alike(records, counting)
     job = WordCount(counting)
@@ -226,7 +227,7 @@ def test_job_survives_pickling_and_second_setup(records, counting):
 
 
 @given(records=records, counting=countings())
-@settings(max_examples=60)
+@examples(60)
 def test_map_keeps_no_state(records, counting):
     records = grouped_alike(records, counting)
     job = ready(counting)
@@ -253,7 +254,7 @@ def split_record(record, counting, places):
     counting=countings(nfkc=st.just(False), segmentation=st.sampled_from(CUTTABLE)),
     places=st.lists(st.integers(0, 100), max_size=5),
 )
-@settings(max_examples=150)
+@examples(150)
 def test_document_parts_count_as_one_document(pieces, records, counting, places):
     records = grouped_alike(records, counting)
     job = ready(counting)
@@ -265,7 +266,7 @@ def test_document_parts_count_as_one_document(pieces, records, counting, places)
     texts=st.lists(some_text, max_size=6),
     counting=countings(orders=st.just((1, 1)), has_documents=st.just(False), is_grouped=st.just(False)),
 )
-@settings(max_examples=100)
+@examples(100)
 def test_lines_may_be_joined_if_document_borders_are_ignored(pieces, texts, counting):
     texts = [text.replace("\r\n", "\n").replace("\r", "") for text in texts]
     lines = [Text(line) for text in texts for line in text.split("\n")]
@@ -292,7 +293,7 @@ class Block:
     counting=countings(is_grouped=st.just(False)),
     is_text=st.booleans(),
 )
-@settings(max_examples=150)
+@examples(150)
 def test_blocks_of_lines_count_as_documents(pieces, texts, counting, is_text):
     text = "".join(line + "\n" for line in texts)
     block = Block(text if is_text else text.encode(), text)
@@ -309,7 +310,7 @@ def test_invalid_bytes_are_replaced_by_the_text_of_the_record(name):
 
 
 @given(a=records, b=records, counting=countings())
-@settings(max_examples=80)
+@examples(80)
 def test_folded_records_count_as_merged_ones(a, b, counting):
     job = ready(counting)
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
@@ -319,7 +320,7 @@ def test_folded_records_count_as_merged_ones(a, b, counting):
 
 
 @given(a=records, b=records, counting=countings())
-@settings(max_examples=80)
+@examples(80)
 def test_worker_without_kernel_counts_the_same(a, b, counting):
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
     whole = expected([*a, *b], counting)
@@ -450,7 +451,7 @@ def hashed(word):
 
 
 @given(cells, rankings, st.sampled_from([hashed, lambda word: 0]), st.sampled_from([None, 0, 1 << 12]))
-@settings(max_examples=250)
+@examples(250)
 def test_ranking_equals_the_definition(tiny_chunks, tmp_path, cells, ranking, documents, room):
     scratch = None if room is None else Scratch(lambda: str(tmp_path), room)
     found = list(rank_rows(finished(cells, documents=documents), ranking, scratch))
@@ -528,7 +529,7 @@ def test_empty_counts_have_no_rows():
 @pytest.mark.costly
 @pytest.mark.parametrize("room", [None, 1, 1 << 10])
 @given(several=st.lists(cells, max_size=3), draw=st.randoms(use_true_random=False))
-@settings(max_examples=50)
+@examples(50)
 def test_sums_do_not_depend_on_order(tiny_chunks, tmp_path, room, several, draw):
     given = [
         (group, word, count, hashed(word))

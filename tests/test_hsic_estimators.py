@@ -7,6 +7,7 @@ from dataclasses import replace
 import hsic_definition as definition
 import numpy as np
 import pytest
+from conftest import examples
 from hsic_columns import (
     NAMES,
     UNTESTED,
@@ -29,7 +30,7 @@ from hsic_columns import (
     tail,
     varies,
 )
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kxcli.mining import Kernel, measure_dependence
@@ -169,7 +170,7 @@ def test_small_columns_match_the_definitions(pair):
             assert_right(compute_estimates(sums), k, l, noise=1e-15, unbiased=tolerance)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), n=st.integers(4, 5))
 def test_small_columns_have_exact_p_values(data, n):
     x, kernel_x, k = data.draw(columns(n))

@@ -6,8 +6,9 @@ import math
 import hsic_definition as definition
 import numpy as np
 import pytest
+from conftest import examples
 from hsic_columns import NAMES, build_variable, labels, make_column, numbers, plan_pair
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.mining import Kernel, measure_dependence
@@ -145,7 +146,7 @@ def test_tables_have_the_p_value_of_permuted_rows(kernels):
     assert abs(p - expected) < 5 * math.sqrt(expected * (1 - expected) / 1300)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.integers(0, 9), min_size=4, max_size=4))
 def test_exact_p_value_of_a_table_adds_up_its_probabilities(cells):
     table = np.array(cells).reshape(2, 2)

@@ -9,7 +9,8 @@ from collections import Counter
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from kernel_texts import FREQUENT, MODES, OTHERS, SPACES, Reference, make_text, texts, view_arrays
 
@@ -165,7 +166,7 @@ def make_counters(reference, dictionary, options):
 
 
 @given(options=settings_of_counters, calls=calls)
-@settings(max_examples=300)
+@examples(300)
 def test_counts_equal_their_definition(reference, dictionary, options, calls):
     counter, plain = make_counters(reference, dictionary, options)
     group_before = None  # a document has one group
@@ -300,7 +301,7 @@ def test_long_words(make_counter):
     data=st.one_of(st.binary(max_size=20), texts.map(lambda text: text.encode("utf-8", "surrogatepass"))),
     cut=st.integers(0, 40),
 )
-@settings(max_examples=300)
+@examples(300)
 def test_bytes_that_are_not_utf8_are_located(make_counter, data, cut):
     data = "今天é𠀀".encode()[: cut % 12] + data[: len(data) - cut % 3]
     try:
@@ -538,7 +539,7 @@ def test_dictionary_with_a_damaged_head_is_refused_or_used(reference):
 @given(
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=50), st.booleans()
 )
-@settings(max_examples=150)
+@examples(150)
 def test_damaged_dictionaries_are_refused_or_used(reference, changes, is_early):
     data = bytearray(reference.compile())
     for place, value in changes:

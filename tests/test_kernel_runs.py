@@ -5,7 +5,8 @@ import threading
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.errors import DamagedPartialError
@@ -56,7 +57,7 @@ def decode(data):
 
 
 @given(st.lists(st.dictionaries(st.text("ab\1\2的𠮷\ud800", max_size=3), numbers, max_size=20), max_size=5))
-@settings(max_examples=150)
+@examples(150)
 def test_merged_runs_equal_those_of_python(parts):
     runs = [encode(rows) for rows in parts]
     slow = [row for block in merge_runs(map(decode_run, runs)) for row in zip(*block, strict=True)]
@@ -83,7 +84,7 @@ def test_many_rows_and_long_keys_are_merged():
     st.sampled_from([1, 2, 1 << 20]),
     st.booleans(),
 )
-@settings(max_examples=300)
+@examples(300)
 def test_ranked_lines_equal_those_of_python(case, sort, top, min_count, has_documents):
     layout, rows = case
     run = encode(rows)
@@ -154,7 +155,7 @@ def test_truncated_runs_are_refused():
 
 
 @given(runs_of_words(), st.integers(0, 1 << 30), st.integers(0, 255))
-@settings(max_examples=300)
+@examples(300)
 def test_damaged_runs_are_read_or_refused(case, place, value):
     data = bytearray(encode(case[1]) or b"\0")
     data[place % len(data)] = value

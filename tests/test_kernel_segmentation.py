@@ -6,7 +6,8 @@ import random
 import sys
 
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from kernel_texts import (
     JIEBA_MODES,
     MODES,
@@ -63,13 +64,13 @@ def default():
 
 @ALL_MODES
 @given(text=texts)
-@settings(max_examples=100)
+@examples(100)
 def test_any_text_gives_jiebas_tokens(default, mode, hmm, text):
     default.cut(text, mode, hmm)
 
 
 @given(main=mains, user=users, text=small_texts)
-@settings(max_examples=100)
+@examples(100)
 def test_any_dictionary_gives_jiebas_tokens(main, user, text):
     pair = Pair(main, user)
     pair.check(text)

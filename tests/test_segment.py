@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel_texts import MODES, Reference, make_text, texts
@@ -88,7 +88,7 @@ def join_lines(reference, text, mode, hmm, delimiter=" "):
 
 @ALL_MODES
 @given(text=texts, delimiter=st.sampled_from([" ", "", "/", " | ", "、"]))
-@settings(max_examples=60)
+@examples(60)
 @example(text=ODD_LINES, delimiter=" ")
 @example(text="。 \r\n 。\r\r\n\r", delimiter="|")
 def test_joined_tokens_are_those_of_jieba(reference, segmenters, mode, hmm, text, delimiter):
@@ -187,7 +187,7 @@ class Part:
 
 @pytest.mark.parametrize("mode", ["jieba", "search", "full", "char", "space"])
 @given(text=texts.filter(lambda text: "\r" not in text), seed=st.integers(0, 99))
-@settings(max_examples=40)
+@examples(40)
 def test_parts_of_a_long_line_become_one_line(reference, segmenters, mode, text, seed):
     import re
 
@@ -377,7 +377,7 @@ def test_tags_are_escaped(kxcli, form, cell):
 
 @pytest.mark.parametrize("mode", ["jieba", "search", "char", "space", "regex"])
 @given(text=texts)
-@settings(max_examples=40)
+@examples(40)
 def test_offsets_are_the_places_of_tokens(reference, mode, text):
     segmentation = Segmentation(mode, pattern=r"(?<=[a-z京])\w+|[一-龥]{1,2}" if mode == "regex" else None)
     located = list(locator_of(reference, segmentation)(text))

@@ -14,6 +14,7 @@ import warnings
 from collections import Counter
 
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,7 +154,7 @@ texts = st.lists(pieces, max_size=14).map("".join)
 @pytest.mark.costly
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(texts=st.lists(texts, min_size=1, max_size=4))
-@settings(max_examples=250)
+@examples(250)
 def test_any_text_gives_jiebas_tokens(default, plain, mode, hmm, texts):
     assert_equal(default[mode, hmm], plain, texts, mode, hmm)
 
@@ -250,7 +251,7 @@ def test_latin_with_connectors_gives_jiebas_tokens(default, plain, first, second
 @pytest.mark.parametrize("engine", ["kernel", "jieba"])
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(texts=st.lists(texts, max_size=3))
-@settings(max_examples=60)
+@examples(60)
 def test_both_engines_give_jiebas_counts(plain, tokenizers, engine, mode, hmm, texts):
     job = tokenizers(Segmentation(mode, hmm, engine=engine))
     expected = Counter(solid(token for text in texts for token in plain.tokens(text, mode, hmm)))
@@ -536,13 +537,13 @@ small_texts = st.lists(st.text(st.sampled_from(SMALL + " ，"), max_size=16), mi
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(main=mains, user=users, texts=small_texts)
-@settings(max_examples=150)
+@examples(150)
 def test_random_dictionaries_give_jiebas_tokens(mode, hmm, main, user, texts):
     assert_equal(load(mode, hmm, main=main, user=user), with_main(main, user), texts, mode, hmm)
 
 
 @given(main=mains, user=users, texts=small_texts)
-@settings(max_examples=100)
+@examples(100)
 def test_jieba_engine_gives_jiebas_tokens(main, user, texts):
     wrapped, plain = JiebaTokenizer(Dictionary(main, user)), with_main(main, user)
     for text in texts:
@@ -622,7 +623,7 @@ MODES_WITH_SPLITS = [*MODES, ("char", True), ("space", True)]
 @pytest.mark.costly
 @pytest.mark.parametrize(("mode", "hmm"), MODES_WITH_SPLITS, ids=[*MODE_NAMES, "char", "space"])
 @given(text=texts, data=st.data())
-@settings(max_examples=150)
+@examples(150)
 def test_safe_splits_keep_tokens(plain, mode, hmm, text, data):
     segment = {"char": list, "space": str.split}.get(mode) or (lambda text: plain.tokens(text, mode, hmm))
     places = [match.start() for match in re.finditer(Segmentation(mode, hmm).safe_split_pattern, text)]

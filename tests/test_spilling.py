@@ -7,8 +7,8 @@ from collections import Counter
 from zlib import crc32
 
 import pytest
-from conftest import mapped
-from hypothesis import given, settings
+from conftest import examples, mapped
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.errors import OutputError
@@ -231,7 +231,7 @@ def merge_at_random(job, partials, draw):
 
 @pytest.mark.costly
 @given(records=records, counting=countings(), draw=st.randoms(use_true_random=False))
-@settings(max_examples=200)
+@examples(200)
 def test_partials_merge_to_same_result(block, records, counting, draw):
     if not counting.is_grouped:
         records = [record._replace(group="") for record in records]
