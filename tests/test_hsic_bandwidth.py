@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 
 from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
+from kxcli.mining.hsic import bandwidth
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, compute_median_distance
+
+MAX_ROWS = 600  # in tests of many rows
+
+
+@pytest.fixture
+def low_limits(monkeypatch):
+    """Lower the limits, so that a few hundred rows are many."""
+    monkeypatch.setattr(bandwidth, "MAX_EXACT_ROWS", MAX_ROWS)
+    monkeypatch.setattr(bandwidth, "_MAX_CANDIDATES", 1 << 14)
 
 
 @pytest.mark.parametrize(
@@ -86,24 +96,24 @@ def test_equal_rows_have_no_median_distance():
         assert compute_median_distance(np.full((1, d), 0.1)) is None
 
 
-def test_median_distance_samples_many_vectors():
+def test_median_distance_samples_many_vectors(low_limits):
     rng = np.random.default_rng(2)
-    rows = rng.normal(size=(MAX_EXACT_ROWS + 400, 2))
+    rows = rng.normal(size=(MAX_ROWS + 400, 2))
     found = compute_median_distance(rows, 3)
     assert found == compute_median_distance(rows, 3)
     assert found != compute_median_distance(rows, 4)
     assert close(found, compute_median_distance(rows, 4), 0.05)
-    assert compute_median_distance(rows[:MAX_EXACT_ROWS], 3) == compute_median_distance(rows[:MAX_EXACT_ROWS], 4)
+    assert compute_median_distance(rows[:MAX_ROWS], 3) == compute_median_distance(rows[:MAX_ROWS], 4)
 
 
 @pytest.mark.parametrize("d", [1, 3])
-def test_median_distance_does_not_depend_on_the_order_of_rows(d):
+def test_median_distance_does_not_depend_on_the_order_of_rows(low_limits, d):
     rng = np.random.default_rng(d)
-    for rows in rng.normal(size=(MAX_EXACT_ROWS + 100, d)), rng.integers(0, 9, (MAX_EXACT_ROWS + 100, d)) / 7:
+    for rows in rng.normal(size=(MAX_ROWS + 100, d)), rng.integers(0, 9, (MAX_ROWS + 100, d)) / 7:
         assert compute_median_distance(rows) == compute_median_distance(rng.permutation(rows))
 
 
-MANY = MAX_EXACT_ROWS + 1_234
+MANY = MAX_ROWS + 1_234
 MANY_NUMBERS = {
     "normal": lambda rng: rng.normal(size=MANY),
     "Cauchy": lambda rng: rng.standard_cauchy(MANY) * 1e6,
@@ -115,7 +125,7 @@ MANY_NUMBERS = {
 
 
 @pytest.mark.parametrize("name", MANY_NUMBERS)
-def test_median_distance_of_many_numbers_is_exact(name):
+def test_median_distance_of_many_numbers_is_exact(low_limits, name):
     values = MANY_NUMBERS[name](np.random.default_rng(0))
     distances = np.abs(np.subtract.outer(values, values))[np.triu_indices(MANY, 1)]
     assert compute_median_distance(values[:, None]) == np.median(distances[distances > 0])
