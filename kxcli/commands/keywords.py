@@ -89,7 +89,7 @@ def _build_extraction(options: dict[str, Any], report: Report) -> "Extraction":
         options["top"],
         options["pos"] or frozenset(),
         build_segmentation(options, report),
-        stopwords=wordlists.read_words(options["stopwords"]),
+        stopwords=wordlists.read_stopwords(options["stopwords"]),
         min_length=options["min_length"],
         lower=options["lower"],
         nfkc=options["normalize"] == "nfkc",

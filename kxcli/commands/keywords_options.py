@@ -5,7 +5,7 @@ import click
 from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, any_of, has, has_value
-from kxcli.commands.option_types import INPUT_FILE, ParsedType, PathType, decode_option
+from kxcli.commands.option_types import INPUT_FILE, ParsedType, PathType, StopwordsType, decode_option
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import LOWER_OPTION, NORMALIZE_OPTION, TOKENIZER_OPTIONS, WORD_RULES
@@ -50,9 +50,10 @@ WORD_OPTIONS = (
         type=ParsedType("tags", parse_tags),
     ),
     option(
-        "--stopwords FILE",
-        "Exclude the words in FILE, one per line, regardless of case, in addition to jieba's 31 English ones.",
-        type=INPUT_FILE,
+        "--stopwords FILE|@LIST",
+        "Exclude the words in FILE, one per line, or in a built-in list (@zh, @zh-tw or @en), regardless of case, in "
+        "addition to jieba's 31 English ones.",
+        type=StopwordsType(),
         multiple=True,
     ),
     option("--min-length N", "Exclude words of fewer than N characters.", type=click.IntRange(min=1), default=2),

@@ -102,4 +102,30 @@ class PathType(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         return [CompletionItem(incomplete, type="dir" if self.role == "folder" else "file")]
 
 
+class StopwordsType(PathType):
+    """The name of a file, or `@` and the name of a list that comes with the program."""
+
+    def __init__(self) -> None:
+        super().__init__("input")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        from kxcli.mining.stopwords import LISTS
+
+        if value.startswith("@") and value[1:] not in LISTS:
+            lists = ", ".join(f"@{name}" for name in LISTS)
+            self.fail(f"there is no list {value!r}: choose from {lists}, or write ./{value} for a file.", param, ctx)
+        return super().convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        """Let the shell complete the name of a list or a file."""
+        from click.shell_completion import CompletionItem
+
+        from kxcli.mining.stopwords import LISTS
+
+        if incomplete.startswith("@"):
+            return [CompletionItem(f"@{name}") for name in LISTS if f"@{name}".startswith(incomplete)]
+        return super().shell_complete(ctx, param, incomplete)
+
+
 INPUT_FILE, FOLDER = PathType("input"), PathType("folder")

@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         segmenting = Segmenting(
             build_segmentation(options, session.report),
             keeps_punctuation=not options["no_punct"],
-            stopwords=wordlists.read_words(options["stopwords"]),
+            stopwords=wordlists.read_stopwords(options["stopwords"]),
             min_length=options["min_length"],
             lower=options["lower"],
             nfkc=options["normalize"] == "nfkc",

@@ -9,7 +9,7 @@ from kxcli.commands import wordlists
 from kxcli.commands.command import option
 from kxcli.commands.kernel_notice import report_missing_kernel
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
-from kxcli.commands.option_types import INPUT_FILE, ParsedType, decode_option
+from kxcli.commands.option_types import INPUT_FILE, ParsedType, StopwordsType, decode_option
 from kxcli.errors import UsageError
 from kxcli.report import Report
 
@@ -76,7 +76,10 @@ TOKENIZER_OPTIONS = (
     ),
 )
 STOPWORDS_OPTION = option(
-    "--stopwords FILE", "Exclude the words in FILE, one per line.", type=INPUT_FILE, multiple=True
+    "--stopwords FILE|@LIST",
+    "Exclude the words in FILE, one per line, or in a built-in list: @zh, @zh-tw or @en.",
+    type=StopwordsType(),
+    multiple=True,
 )
 NORMALIZE_OPTION = option(
     "--normalize", "Normalize the text to this Unicode form before it is split.", choices=["nfkc"]
@@ -121,7 +124,7 @@ def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
     return Counting(
         build_segmentation(options, report),
         keeps_punctuation=options["punct"],
-        stopwords=wordlists.read_words(options["stopwords"]),
+        stopwords=wordlists.read_stopwords(options["stopwords"]),
         min_length=options["min_length"],
         lower=options["lower"],
         nfkc=options["normalize"] == "nfkc",

@@ -52,6 +52,15 @@ def read_words(paths: Iterable[str]) -> frozenset[str]:
     return frozenset(word for path in paths for word in _iter_words(path, str.strip))
 
 
+def read_stopwords(names: Iterable[str]) -> frozenset[str]:
+    """Return the words of files, and of built-in lists (@NAME)."""
+    from kxcli.mining.stopwords import load_stopwords
+
+    names = list(names)
+    built_in = [load_stopwords(name[1:]) for name in names if name.startswith("@")]
+    return frozenset().union(read_words(name for name in names if not name.startswith("@")), *built_in)
+
+
 def read_first_words(paths: Iterable[str]) -> frozenset[str]:
     """Return the first word of each line of lists, as of dictionaries and counts."""
     return frozenset(

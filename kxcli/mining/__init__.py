@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kxcli.mining.segment import Segmentation
     from kxcli.mining.segment.dictionary import Dictionary
     from kxcli.mining.segmenting.splitting import Segmenting, segment_texts, tag_texts
+    from kxcli.mining.stopwords import load_stopwords
     from kxcli.mining.wordcount.counting import Counting
     from kxcli.mining.wordcount.counts import Counted, Counts
     from kxcli.mining.wordcount.job import Text, WordCount, count_words
@@ -58,6 +59,7 @@ __all__ = [
     "find_concordance",
     "find_words",
     "learn_idf",
+    "load_stopwords",
     "measure_dependence",
     "rank_rows",
     "segment_texts",
@@ -79,6 +81,7 @@ _MODULES = {
     "segment": ("Segmentation",),
     "segment.dictionary": ("Dictionary",),
     "segmenting.splitting": ("Segmenting", "segment_texts", "tag_texts"),
+    "stopwords": ("load_stopwords",),
     "wordcount.counting": ("Counting",),
     "wordcount.counts": ("Counted", "Counts"),
     "wordcount.job": ("Text", "WordCount", "count_words"),
