@@ -5,7 +5,7 @@ from typing import Literal
 
 from kxcli.urls import strip_query
 
-RecordFormat = Literal["tsv", "csv", "jsonl"]
+RecordFormat = Literal["tsv", "csv", "jsonl", "parquet", "arrow"]
 InputFormat = Literal["tsv", "csv", "jsonl", "npy", "npz", "parquet", "arrow"]
 
 RECORD_FORMATS: dict[str, RecordFormat] = {
@@ -13,16 +13,16 @@ RECORD_FORMATS: dict[str, RecordFormat] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-}
-TABLE_FORMATS: dict[str, InputFormat] = {
-    **RECORD_FORMATS,
     ".json": "jsonl",
-    ".npy": "npy",
-    ".npz": "npz",
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".arrows": "arrow",
     ".feather": "arrow",
+}
+TABLE_FORMATS: dict[str, InputFormat] = {
+    **RECORD_FORMATS,
+    ".npy": "npy",
+    ".npz": "npz",
 }
 OUTPUT_FORMATS = {
     **TABLE_FORMATS,

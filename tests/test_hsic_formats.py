@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from test_failures import put
 
 from kxcli.corpus import lines
-from kxcli.corpus.diagnostics import ReadDiagnostics
+from kxcli.corpus.dialects import Dialect, TableLayout, parse_delimiter, unquote_cell
 from kxcli.corpus.tables import arrow_files, line_batches, named_arrays
-from kxcli.corpus.tables.dialects import Dialect, TableLayout, parse_delimiter, unquote_cell
-from kxcli.corpus.tables.json_arrays import JsonArray
 
 PEOPLE = make_people()
 NAMES = list(PEOPLE)
@@ -364,15 +362,6 @@ def test_bad_elements_of_a_json_array_can_be_skipped(kxcli):
     put(kxcli, "a.json", json.dumps([*RECORDS, 1, None, [2]]))
     out, err = run(kxcli, *BOTH, "--on-error", "skip", "a.json")
     assert out == run(kxcli, *BOTH, "plain.tsv")[0] and "3 records skipped: not valid JSON" in err
-
-
-@given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers() | st.none(), max_size=3)))
-def test_elements_of_an_array_equal_those_of_the_json_module(records):
-    for text in (json.dumps(records), json.dumps(records, indent=1), json.dumps(records, ensure_ascii=False, indent=0)):
-        texts = text.split("\n")
-        batches = [line_batches.LineBatch(line + "\n", np.array([n])) for n, line in enumerate(texts, 1)]
-        array = JsonArray(line_batches.LineFeed(batches), ReadDiagnostics("a", "stop"))
-        assert [element for _, element in array] == json.loads(text, parse_int=str)
 
 
 # Arrays with names

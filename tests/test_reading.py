@@ -539,7 +539,7 @@ ON_PIPE = {
     "array": (("hsic", "-j", "1", "--input-format", "npy", "-x", "1", "-y", "2"), ARRAY.getvalue()),
     "mentions": (("entity-link", "-j", "1", "--kb", "kb.jsonl"), b"ab cd\n" * 40),
     "newwords": (("newwords", "-j", "1", "--all", "--min-count", "1"), WEATHER),
-    "list of files": ((*SPACE, "--files-from", "-"), b"kb.jsonl\n" * 20 + b"kb.jsonl\n"),
+    "list of files": ((*SPACE, "--files-from", "-"), b"texts\n" * 20 + b"texts\n"),
 }
 
 

@@ -6,7 +6,7 @@ import click
 
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.entity_link_options import FORMATS, LINK_OPTIONS, RULES
-from kxcli.commands.input_options import NAMED_TEXT_INPUT_OPTIONS
+from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.kernel_notice import report_missing_kernel
 from kxcli.commands.option_rules import is_given
 from kxcli.commands.output_options import make_output_options
@@ -27,7 +27,7 @@ _LINE_COST = 130
 @click.command("entity-link", cls=Command, rules=RULES)
 @add_options(
     {
-        "Input": NAMED_TEXT_INPUT_OPTIONS,
+        "Input": TEXT_INPUT_OPTIONS,
         "Method": LINK_OPTIONS,
         "Output": make_output_options(*FORMATS),
         "Resources": (make_shard_option("256K"), *RUN_OPTIONS),
@@ -123,8 +123,8 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
         counts_lines=True,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
-    kind = "jsonl" if source.field is not None else corpus_run.choose_format(source, by=("",)) or "sniffed"
+    kind = corpus_run.choose_format(source, by=())
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
-    with corpus_run.open_corpus(session, modules, spec, kind) as corpus:
+    with corpus_run.open_corpus(session, modules, spec, "sniffed" if kind == "auto" else kind) as corpus:
         lines = fill_placeholders(corpus.stream(job, resources))
         session.write_lines(lines, columns, render_links.TYPES)

@@ -7,10 +7,10 @@ import click
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.hsic_options import MEASURE_OPTIONS
 from kxcli.commands.hsic_rules import FORMATS, RULES, compares_texts
-from kxcli.commands.input_options import TABLE_INPUT_OPTIONS
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS
 from kxcli.commands.session import open_session
+from kxcli.commands.table_options import TABLE_INPUT_OPTIONS
 from kxcli.commands.word_options import WORD_OPTIONS, build_counting
 from kxcli.errors import InputError
 from kxcli.pipelines.session import Session

@@ -1,6 +1,5 @@
 """The rules for options of `hsic`."""
 
-from kxcli.commands.input_options import TABLE_INPUT_RULES
 from kxcli.commands.option_rules import (
     EXCLUDES,
     NO_EFFECT,
@@ -14,6 +13,7 @@ from kxcli.commands.option_rules import (
 )
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
+from kxcli.commands.table_options import TABLE_INPUT_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet")

@@ -15,7 +15,7 @@ from kxcli.commands.wordcount_options import parse_orders
 FORMATS = ("tsv", "csv", "jsonl", "parquet")
 SORTS = ("log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z", "count", "count_ref")
 # Options that describe texts, without effect on tables of counts.
-TEXT_NAMES = f"{WORD_NAMES} field on_error checkpoint retries cluster shard_size"
+TEXT_NAMES = f"{WORD_NAMES} field delimiter header_in on_error checkpoint retries cluster shard_size"
 
 _COUNTS = has_value("input_format", "counts")
 _REFERENCE = has("reference")

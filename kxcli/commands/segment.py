@@ -6,7 +6,7 @@ import click
 
 from kxcli.commands import wordlists
 from kxcli.commands.command import Command, add_options
-from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
+from kxcli.commands.input_options import SEGMENT_INPUT_OPTIONS
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.segment_options import DELIMITER_OPTIONS, FORMATS, RULES, SEGMENT_WORD_OPTIONS, TOKEN_OPTIONS
@@ -21,7 +21,7 @@ _LINE_COST, _PLACED_LINE_COST = 40, 180
 @click.command("segment", cls=Command, rules=RULES)
 @add_options(
     {
-        "Input": TEXT_INPUT_OPTIONS,
+        "Input": SEGMENT_INPUT_OPTIONS,
         "Words": SEGMENT_WORD_OPTIONS,
         "Method": TOKEN_OPTIONS,
         "Output": (*make_output_options(*FORMATS), *DELIMITER_OPTIONS),

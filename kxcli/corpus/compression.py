@@ -26,6 +26,7 @@ _MEMBER_BUFFER = 1 << 16  # small, because the bytes after the end of a member a
 HEAD_BYTES = 512  # that show the format: a tar header
 
 _SIZES_OF_LZMA = rb"(?:\x00[\x01-\x04]|[\x01\x02\x03\x04\x06\x08\x0c\x10\x18\x20\x30\x40\x60\x80\xc0]\x00)"
+_PARQUET = "a Parquet file"
 _ARCHIVES = (  # a pattern of the first bytes, the name of the format, and a command that reads it
     (rb"PK\x03\x04.{26}(?:\[Content_Types\]|_rels/)|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document", ""),
     (rb"PK(?:\x03\x04|\x05\x06|\x07\x08)", "a zip archive", "unzip -p"),
@@ -37,7 +38,7 @@ _ARCHIVES = (  # a pattern of the first bytes, the name of the format, and a com
     (rb"\x5d\x00\x00" + _SIZES_OF_LZMA + rb"(?:\xff{8}|.{4}.\x00\x00\x00)", "compressed by lzma", "xz -dc"),
     (rb"LZIP\x01", "compressed by lzip", "lzip -dc"),
     (rb"\x89LZO\x00\r\n\x1a\n", "compressed by lzop", "lzop -dc"),
-    (rb"PAR1\x15", "a Parquet file", ""),
+    (rb"PAR1\x15", _PARQUET, ""),
     (rb"%PDF-\d", "a PDF document", ""),
 )
 _ARCHIVE_PATTERNS = [(re.compile(magic, re.DOTALL), what, command) for magic, what, command in _ARCHIVES]
@@ -52,14 +53,19 @@ def detect_compression(head: bytes) -> str | None:
     return next((kind for kind, magic in _MAGIC.items() if magic.match(head)), None)
 
 
-def reject_archive(head: bytes, path: str) -> None:
-    """Raise `InputError` if the first `HEAD_BYTES` show an unsupported format."""
+def reject_archive(head: bytes, path: str, *, reads_parquet: bool = False) -> None:
+    """Raise `InputError` if the first `HEAD_BYTES` show an unsupported format.
+
+    Parquet is one of them unless `reads_parquet`.
+    """
     what, command = "a tar archive", "tar -xOf"
     if not _is_tar(head):
         found = next(((what, command) for magic, what, command in _ARCHIVE_PATTERNS if magic.match(head)), None)
         if found is None:
             return
         what, command = found
+        if what == _PARQUET and reads_parquet:
+            return
     raise InputError(path, f"is {what}", f"use: {command} FILE | kxcli ..." if command else _CONVERT)
 
 
@@ -109,10 +115,19 @@ class Stream:
         raw: The bytes.
         path: The name of the input, for messages.
         refuses_archives: Whether archives raise an error.
+        reads_parquet: Whether Parquet does not.
         is_live: Whether `read` gives what has arrived in an uncompressed pipe, without waiting for more.
     """
 
-    def __init__(self, raw: BinaryIO, path: str, *, refuses_archives: bool = True, is_live: bool = False) -> None:
+    def __init__(
+        self,
+        raw: BinaryIO,
+        path: str,
+        *,
+        refuses_archives: bool = True,
+        reads_parquet: bool = False,
+        is_live: bool = False,
+    ) -> None:
         self._path = path
         self._ahead = b""
         self._rejoined = _Rejoined(raw)
@@ -125,7 +140,7 @@ class Stream:
             self._file = cast(BinaryIO, io.BufferedReader(_Members(self._file, kind, path), _BUFFER))
             head = self.peek(HEAD_BYTES)
         if refuses_archives:
-            reject_archive(head, path)
+            reject_archive(head, path, reads_parquet=reads_parquet)
 
     @property
     def n_bytes(self) -> int:

@@ -12,8 +12,9 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics, SourceFacts
 from kxcli.corpus.reader_spec import RecordKind
 from kxcli.corpus.row_reader import DelimitedRows, is_unicode, number_lines, parse_object
-from kxcli.corpus.shards import detect_format
+from kxcli.corpus.source_formats import detect_format
 from kxcli.corpus.sources import Source
+from kxcli.errors import InputError
 from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_count
 
@@ -30,7 +31,7 @@ class CountRow(NamedTuple):
 
 def read_count_rows(
     source: Source,
-    kind: RecordKind | None,
+    kind: str | None,
     encoding: str,
     *,
     default_columns: tuple[str, ...],
@@ -50,6 +51,9 @@ def read_count_rows(
     Raises:
         InputError: For a line that is no such row.
     """
+    kind = kind or guess_record_format(source.path)
+    if kind not in (None, "text", "jsonl", "csv", "tsv"):
+        raise InputError(source.path, f"is in the format {kind}", "give counts as TSV, CSV or JSONL")
     with source.open() as file:
         diagnostics = ReadDiagnostics(source.path, "stop")
         stream = Stream(file, source.path)
@@ -58,12 +62,12 @@ def read_count_rows(
         first = next(lines, None)
         if first is None:
             return
-        kind = kind or guess_record_format(source.path) or _guess_kind_by_line(first)
+        kind = kind or _guess_kind_by_line(first)
         if kind == "jsonl":
             rows = _parse_objects(chain([first], lines), diagnostics)
         else:
-            kind = "csv" if kind == "csv" else "tsv"
-            rows = _parse_rows(chain([first], lines), diagnostics, kind, default_columns, known)
+            table_kind: Literal["csv", "tsv"] = "csv" if kind == "csv" else "tsv"
+            rows = _parse_rows(chain([first], lines), diagnostics, table_kind, default_columns, known)
         n_rows = 0
         for row in rows:
             n_rows += 1

@@ -13,9 +13,9 @@ from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import CHUNK, Readable, read_line_blocks
 
-_BAD = "\udfff"  # marks bad bytes until lines are split; strict decoding never gives it
+BAD = "\udfff"  # marks bad bytes until lines are split; strict decoding never gives it
 _MARK_BAD = "kxcli.mark"
-codecs.register_error(_MARK_BAD, lambda error: (_BAD, error.end))  # type: ignore[attr-defined, unused-ignore]
+codecs.register_error(_MARK_BAD, lambda error: (BAD, error.end))  # type: ignore[attr-defined, unused-ignore]
 
 
 class Decoder:
@@ -103,10 +103,35 @@ class Decoder:
 
     def read_text(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the lines of a stream in any encoding; decode it before splitting at LFs."""
-        errors = "strict" if self._diagnostics.on_error == "stop" else _MARK_BAD
-        decoder = codecs.getincrementaldecoder(self.encoding)(errors)
         rest: list[str] = []  # of a line that has not ended
         n_characters = 0  # of the rest
+        is_strict = self._diagnostics.on_error == "stop"
+        for text in self.read_chunks(stream):
+            *lines, last = text.split("\n")
+            if lines:
+                lines[0] = "".join((*rest, lines[0]))
+                rest, n_characters = [], 0
+            if self._max_line is None or n_characters <= self._max_line:
+                rest.append(last)
+            n_characters += len(last)
+            if self._max_line is None and is_strict:  # all lines are valid; fewer calls for each
+                for line in lines:
+                    yield line if keeps_cr else line.removesuffix("\r")
+                    self._diagnostics.line += 1
+            else:
+                for line in lines:
+                    yield from self._keep_short(line, keeps_cr=keeps_cr)
+        line = "".join(rest)
+        if line:
+            yield from self._keep_short(line, keeps_cr=keeps_cr)
+
+    def read_chunks(self, stream: Readable) -> Iterator[str]:
+        """Yield the text of a stream in pieces; `BAD` marks its bad bytes.
+
+        If they are an error, it is raised at the line of the diagnostics, after the text before it.
+        """
+        errors = "strict" if self._diagnostics.on_error == "stop" else _MARK_BAD
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors)
         data = b"?"
         is_first = self.is_at_start
         while data:
@@ -115,30 +140,21 @@ class Decoder:
                 hint = f"use --encoding {self.encoding}-le or {self.encoding}-be"
                 self._diagnostics.fail(f"has no byte order mark of {self.encoding} at its start", hint)
             is_first = False
-            bad: UnicodeDecodeError | None = None
             try:
-                text = decoder.decode(data, final=not data)
+                yield self._strip_mark(decoder.decode(data, final=not data))
             except UnicodeDecodeError as error:
-                bad, text = error, error.object[: error.start].decode(error.encoding, "ignore")
-            *lines, last = self._strip_mark(text).split("\n")
-            if lines:
-                lines[0] = "".join((*rest, lines[0]))
-                rest, n_characters = [], 0
-            if self._max_line is None or n_characters <= self._max_line:
-                rest.append(last)
-            n_characters += len(last)
-            if self._max_line is None and errors == "strict":  # all lines are valid; fewer calls for each
-                for line in lines:
-                    yield line if keeps_cr else line.removesuffix("\r")
-                    self._diagnostics.line += 1
-            else:
-                for line in lines:
-                    yield from self._keep_short(line, keeps_cr=keeps_cr)
-            if bad is not None:
-                self._fail(bad)
-        line = "".join(rest)
-        if line:
-            yield from self._keep_short(line, keeps_cr=keeps_cr)
+                yield self._strip_mark(error.object[: error.start].decode(error.encoding, "ignore"))
+                self._fail(error)
+
+    def keep_valid_record(self, text: str) -> str | None:
+        """Return a record without marks of bad bytes; None to skip it."""
+        if BAD not in text:
+            return text
+        if self._diagnostics.on_error == "skip":
+            self._diagnostics.skip(f"records skipped: bytes that are not {self.encoding}")
+            return None
+        self._diagnostics.skip(f"records with replaced bytes that are not {self.encoding}")
+        return text.replace(BAD, "\ufffd")
 
     def _strip_mark(self, text: str) -> str:
         """Drop the byte order mark at the start of the source; inside, it is a character."""
@@ -178,12 +194,12 @@ class Decoder:
 
     def _keep_valid(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the line unless it has bad bytes and is skipped; count it."""
-        if _BAD in line and self._diagnostics.on_error == "skip":
+        if BAD in line and self._diagnostics.on_error == "skip":
             self._diagnostics.skip(f"lines skipped: bytes that are not {self.encoding}")
         else:
-            if _BAD in line:
+            if BAD in line:
                 self._diagnostics.skip(f"lines with replaced bytes that are not {self.encoding}")
-                line = line.replace(_BAD, "\ufffd")
+                line = line.replace(BAD, "\ufffd")
             yield line if keeps_cr else line.removesuffix("\r")
         self._diagnostics.line += 1
 

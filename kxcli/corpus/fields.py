@@ -10,7 +10,7 @@ from kxcli.wording import format_names
 
 
 def get_field(record: Mapping[str, Any], name: str, option: str) -> Any:
-    """Return a field of an object; raise `BadFieldError` if it has none of that name.
+    """Return a field of an object; raise `BadFieldError` if there is none.
 
     `a.b` is the field b of the object a, unless there is a key `a.b`. A field of null is null.
 
@@ -44,7 +44,7 @@ def _list_fields(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def format_text(value: Any, name: str) -> str:
-    """Return the text of a field, empty for null; raise `BadFieldError` if it is no string."""
+    """Return the text of a field, empty for null; raise `BadFieldError`."""
     if type(value) is str:
         return value
     if value is None:
@@ -53,7 +53,7 @@ def format_text(value: Any, name: str) -> str:
 
 
 def format_group(value: Any, name: str) -> str:
-    """Return the group of a field, empty for null; raise `BadFieldError` for a list or an object."""
+    """Return the group of a field, empty for null; raise `BadFieldError`."""
     if isinstance(value, str):
         return value
     if isinstance(value, (list, dict)):
@@ -62,7 +62,7 @@ def format_group(value: Any, name: str) -> str:
 
 
 def find_column(header: Sequence[str], name: str) -> int | None:
-    """Return the place of a column by its name, or by its number from 1; None if there is none."""
+    """Return the place of a column by its name, or its number from 1."""
     if name in header:
         return header.index(name)
     is_number = name.isascii() and name.isdigit() and len(name) < 10

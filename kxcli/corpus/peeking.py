@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.lines import RawReader
-from kxcli.corpus.shards import detect_format
+from kxcli.corpus.source_formats import detect_format
 from kxcli.corpus.sources import Source
 
 _PEEKED_BYTES = 1 << 14  # of the text, decompressed

@@ -9,8 +9,11 @@ from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import OnError
 from kxcli.corpus.numbering import Numbering
 
-RecordKind = Literal["text", "jsonl", "csv", "tsv"]
-RequestedKind = RecordKind | Literal["sniffed"]  # JSONL if the first character except white space is {, else text
+RecordKind = Literal["text", "jsonl", "array", "csv", "tsv", "parquet", "arrow"]
+BINARY_KINDS: frozenset[str] = frozenset({"parquet", "arrow"})
+# "records": the format of the name. "auto": the same, but text for CSV, TSV and other names. "sniffed": the same as
+# "auto", but JSON for other names if the content begins with an object, or with an array of objects.
+RequestedKind = RecordKind | Literal["records", "auto", "sniffed"]
 
 Unit = Literal["document", "lines", "blocks", "bytes"]
 
@@ -51,7 +54,7 @@ class ReaderSpec:
             text; "bytes" for `TextBlock`s that may be bytes.
         split_pattern: Matches at the places where a long line may be split; None to keep documents whole.
         max_part: Characters without such a place after which a long line is split anyway; None for never.
-        key: The field of a JSONL record's identifier.
+        key: The field of a record's identifier.
         counts_lines: Whether documents have the number of lines without a document before them, such as further lines
             of a CSV record; those at the end come with an empty document that has a continuation.
         names_sources: Whether each input begins with an empty document that has its name and a continuation.
@@ -59,6 +62,8 @@ class ReaderSpec:
             such a field is rejected.
         numbering: Whether documents have numbers: each its own ("line"), or all of a source the same ("file").
         counts_documents: Whether the diagnostics of a task have the facts of its sources.
+        delimiter: The delimiter of CSV and TSV, as in `Dialect`; None for that of the format.
+        has_header: Whether the first row of CSV and TSV has the names of the columns; else they have numbers.
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
         given_paths: The paths in groups, as the user named them, of inputs with other paths on a cluster.
     """
@@ -75,6 +80,8 @@ class ReaderSpec:
     added_fields: tuple[str, ...] = ()
     numbering: Numbering | None = None
     counts_documents: bool = False
+    delimiter: str | None = None
+    has_header: bool = True
     max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
     given_paths: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from operator import itemgetter
 
+from kxcli.corpus.arrow_records import read_arrow_rows
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.delimited_records import read_rows
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.documents import Document, TextBlock, TextRecord
 from kxcli.corpus.groups import GroupMaker
-from kxcli.corpus.json_records import parse_document
+from kxcli.corpus.json_records import parse_document, read_elements
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.numbering import number_documents
 from kxcli.corpus.reader_spec import ReaderSpec, SourceFormat
@@ -23,15 +24,29 @@ def read_documents(
     spec: ReaderSpec,
     diagnostics: ReadDiagnostics,
     source_number: int = 0,
+    row_groups: range | None = None,
 ) -> Iterator[TextRecord]:
     """Yield the documents of a stream in order.
 
     Memory is bounded by a chunk and the longest line. A bad record raises `InputError` with its line if
     `spec.on_error` is "stop", else `diagnostics` counts it.
+
+    Args:
+        stream: The bytes; a file with positions if `row_groups` is given.
+        source_format: The format of the records.
+        spec: How they become documents.
+        diagnostics: Has the number of the first line.
+        source_number: The number of the source.
+        row_groups: The groups of rows of a Parquet or Arrow file to read; None for all.
     """
     if spec.names_sources and diagnostics.is_at_start:
         yield Document("", has_continuation=True, source=diagnostics.path)
-    numbered = _read_numbered(stream, source_format, spec, diagnostics)
+    kind, groups = source_format.kind, GroupMaker(spec.by, spec.given_paths.get(diagnostics.path, diagnostics.path))
+    numbered: Iterator[tuple[int, TextRecord]]
+    if kind == "parquet" or kind == "arrow":
+        numbered = read_arrow_rows(stream, kind, row_groups, spec, groups, diagnostics)
+    else:
+        numbered = _read_numbered(stream, source_format, spec, groups, diagnostics)
     documents = _count_gaps(numbered, diagnostics) if spec.counts_lines else map(itemgetter(1), numbered)
     if spec.counts_documents and source_format.kind != "text":  # lines are counted anyway
         documents = _count_records(documents, diagnostics)
@@ -70,10 +85,13 @@ def _set_group(document: TextRecord, group: str) -> TextRecord:
 
 
 def _read_numbered(
-    stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
+    stream: Readable,
+    source_format: SourceFormat,
+    spec: ReaderSpec,
+    groups: GroupMaker,
+    diagnostics: ReadDiagnostics,
 ) -> Iterator[tuple[int, TextRecord]]:
     """Yield the documents with the numbers of their first lines."""
-    groups = GroupMaker(spec.by, spec.given_paths.get(diagnostics.path, diagnostics.path))
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
     if source_format.kind == "text":
         is_splittable = source_format.is_splittable
@@ -86,6 +104,8 @@ def _read_numbered(
     elif source_format.kind == "jsonl":
         lines = number_lines(decoder.read_lines(stream), diagnostics)
         yield from parse_lines(lines, partial(parse_document, spec=spec, groups=groups), diagnostics)
-    else:
+    elif source_format.kind == "array":
+        yield from read_elements(stream, decoder, spec, groups, diagnostics)
+    elif source_format.kind == "csv" or source_format.kind == "tsv":
         lines = number_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
         yield from read_rows(lines, source_format.kind, spec, groups, diagnostics)

@@ -138,8 +138,8 @@ def _parse_integer(digits: str) -> int | LongInteger:
         return LongInteger(digits)
 
 
-_decode_long_integers = json.JSONDecoder(parse_int=_parse_integer).decode
-_decode_texts = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
+JSON_DECODER = json.JSONDecoder(parse_int=_parse_integer)
+SPELLING_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)  # numbers as they are written
 
 
 def _decode(line: str) -> Any:
@@ -148,7 +148,7 @@ def _decode(line: str) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError:
-        return _decode_long_integers(line)
+        return JSON_DECODER.decode(line)
 
 
 def parse_object(line: str, *, keeps_spelling: bool = False) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def parse_object(line: str, *, keeps_spelling: bool = False) -> dict[str, Any]:
         keeps_spelling: Whether numbers are strings as they are written, so that 1 and 1.0 differ.
     """
     try:
-        value = _decode_texts(line) if keeps_spelling else _decode(line)
+        value = SPELLING_DECODER.decode(line) if keeps_spelling else _decode(line)
         if isinstance(value, dict):
             return value
         raise BadRecord(f"is {name_json_type(_decode(line))}, not a JSON object")

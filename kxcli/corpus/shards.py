@@ -14,20 +14,21 @@ from typing import BinaryIO, NamedTuple
 
 from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
+from kxcli.corpus.arrow_groups import split_groups
 from kxcli.corpus.compression import HEAD_BYTES, LiveInput, Stream, detect_compression, read_up_to, reject_archive
-from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, SourceFacts, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, ReadDiagnostics, SourceFacts, locate_error
 from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
-from kxcli.corpus.reader_spec import ReaderSpec, RequestedKind, SourceFormat
+from kxcli.corpus.reader_spec import ReaderSpec, RecordKind, RequestedKind, SourceFormat
 from kxcli.corpus.records import read_documents
+from kxcli.corpus.source_formats import detect_format, sniff_format
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 from kxcli.storage.temp_files import TempFile
 from kxcli.suffixes import guess_record_format
 
 _DOCUMENT_BYTES = 64  # of a parsed document without its text, so that empty ones fill a shard, too
-_SNIFFED_BYTES = 1 << 12  # enough to contain something else than white space
 
 
 class FileShard(NamedTuple):
@@ -55,6 +56,15 @@ class ByteRange(NamedTuple):
     is_spooled: bool = False
 
 
+class RowGroupShard(NamedTuple):
+    """Groups of rows of a Parquet or Arrow file, and their first row."""
+
+    source: Source
+    groups: range
+    source_format: SourceFormat
+    first_row: int
+
+
 class BufferShard(NamedTuple):
     """Whole lines of a stream, decompressed, with the number of the first, and that of the source."""
 
@@ -71,7 +81,7 @@ class DocumentShard(NamedTuple):
     documents: tuple[TextRecord, ...]
 
 
-Shard = FileShard | ByteRange | BufferShard | DocumentShard
+Shard = FileShard | ByteRange | RowGroupShard | BufferShard | DocumentShard
 
 
 class ShardTask(NamedTuple):
@@ -111,7 +121,7 @@ class TaskPlanner(NamedTuple):
 
     Attributes:
         spec: How records are read.
-        kind: The record format of every source; if None, each source has the one of its name.
+        kind: The requested format of every source.
         encoding: A codec's name or `auto`.
         shard_size: Bytes of a shard, at least.
         make_folder: Returns the private folder for long lines of a stream; if None, they are kept in memory.
@@ -123,7 +133,7 @@ class TaskPlanner(NamedTuple):
     """
 
     spec: ReaderSpec
-    kind: RequestedKind | None
+    kind: RequestedKind
     encoding: str
     shard_size: int
     make_folder: Callable[[], str] | None
@@ -170,19 +180,38 @@ class TaskPlanner(NamedTuple):
             if source.size is not None:
                 head = read_up_to(file, HEAD_BYTES)
                 if detect_compression(head) is None:
-                    reject_archive(head, source.path)
+                    reject_archive(head, source.path, reads_parquet=True)
                     source_format = detect_format(kind, self.encoding, source.path, partial(_peek, file), self.report)
                     if source_format.is_splittable:
                         yield from self._plan_ranges(source, source.size, source_format)
+                        return
+                    tasks = [*self._plan_groups(source, file, source_format)]
+                    if tasks:
+                        yield from tasks
                         return
                 file.seek(0)
             yield from self._plan_in_order(source, file, kind)
 
     def _choose_kind(self, source: Source) -> RequestedKind:
-        kind = self.kind or (None if source.is_stdin else guess_record_format(source.path))
+        """Return the requested format; the content of a pipe may decide."""
+        if self.kind not in ("auto", "records"):
+            return self.kind
+        named = None if source.is_stdin else guess_record_format(source.path)
+        if named is None and self.spec.delimiter is not None:
+            return "csv"
+        if named is None and source.is_pipe:
+            return "sniffed"
+        if self.kind == "auto":
+            return "auto"
+        return named or self._sniff_records(source)
+
+    def _sniff_records(self, source: Source) -> RecordKind:
+        """Return the format of the records in a file with any name."""
+        encoding = "utf-8" if self.encoding == encodings.AUTO else self.encoding
+        with source.allow_change().open(HEAD_BYTES) as file:
+            kind = sniff_format(Stream(file, source.path, reads_parquet=True).peek, encoding)
         if kind is None:
-            what = "its name does not show the record format"
-            raise UsageError(f"{source.path}: {what}; add --input-format jsonl, csv or tsv.")
+            raise _make_unknown_error(source.path)
         return kind
 
     def _plan_ranges(self, source: Source, size: int, source_format: SourceFormat) -> Iterator[ShardTask]:
@@ -190,10 +219,21 @@ class TaskPlanner(NamedTuple):
             stop = min(start + self.shard_size, size)
             yield ShardTask((ByteRange(source, start, stop, source_format, source.path),), stop - start, source.path)
 
+    def _plan_groups(self, source: Source, file: BinaryIO, source_format: SourceFormat) -> Iterator[ShardTask]:
+        """Yield the tasks of a Parquet or Arrow file; none of other formats."""
+        kind, size = source_format.kind, source.size or 0
+        if kind == "parquet" or kind == "arrow":
+            file.seek(0)
+            for part in split_groups(file, kind, source.path, size, self.shard_size):
+                shard = RowGroupShard(source, part.groups, source_format, part.first_row)
+                yield ShardTask((shard,), round(part.share * size), source.path)
+
     def _plan_in_order(self, source: Source, file: BinaryIO, kind: RequestedKind) -> Iterator[ShardTask]:
         is_live = self.live is not None and self.live.is_followed and source.is_pipe
-        stream = Stream(file, source.path, is_live=is_live)
+        stream = Stream(file, source.path, reads_parquet=True, is_live=is_live)
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
+        if self.kind == "records" and source_format.kind == "text":
+            raise _make_unknown_error(source.path)
         split = self._split_lines if source_format.is_splittable else self._split_documents
         last = 0
         try:
@@ -266,6 +306,11 @@ class TaskPlanner(NamedTuple):
             self.report(diagnostics.get_facts(source_format.encoding, source_format.kind))
 
 
+def _make_unknown_error(path: str) -> UsageError:
+    what = "neither its name nor its content shows the record format"
+    return UsageError(f"{path}: {what}; add --input-format jsonl, csv or tsv.")
+
+
 def _join(tasks: Sequence[ShardTask]) -> Iterator[ShardTask]:
     """Yield one task with the shards of several, if there are any."""
     if tasks:
@@ -300,11 +345,14 @@ class TaskReader:
                     raise locate_error(error, shard.source) from None
 
     def _read_file(
-        self, file: BinaryIO, shard: FileShard | ByteRange, diagnostics: list[Diagnostic]
+        self, file: BinaryIO, shard: FileShard | ByteRange | RowGroupShard, diagnostics: list[Diagnostic]
     ) -> Iterator[TextRecord]:
+        if isinstance(shard, RowGroupShard):
+            position = ReadDiagnostics(shard.source.path, self.spec.on_error, line=shard.first_row)
+            return self._read(file, shard.source_format, position, diagnostics, shard.source.number, shard.groups)
         if isinstance(shard, FileShard):
             path = shard.source.path
-            stream = Stream(file, path)
+            stream = Stream(file, path, reads_parquet=True)
             source_format = detect_format(shard.kind, self.encoding, path, stream.peek, diagnostics.append)
             position = ReadDiagnostics(path, self.spec.on_error)
             return self._read(stream, source_format, position, diagnostics, shard.source.number)
@@ -314,53 +362,20 @@ class TaskReader:
 
     def _read(
         self,
-        stream: Readable,
+        stream: Readable | BinaryIO,
         source_format: SourceFormat,
         position: ReadDiagnostics,
         diagnostics: list[Diagnostic],
         source_number: int,
+        row_groups: range | None = None,
     ) -> Iterator[TextRecord]:
-        yield from read_documents(stream, source_format, self.spec, position, source_number)
+        yield from read_documents(stream, source_format, self.spec, position, source_number, row_groups)
         diagnostics.extend(position.skipped_records)
         if self.spec.counts_documents:
             diagnostics.append(position.get_facts(source_format.encoding, source_format.kind))
-
-
-def detect_format(
-    kind: RequestedKind,
-    encoding: str,
-    path: str,
-    peek: Callable[[int], bytes],
-    report: Callable[[Diagnostic], None],
-) -> SourceFormat:
-    """Return the format of a source; report the encoding if it is `auto`."""
-    is_auto = encoding == encodings.AUTO
-    if not is_auto and kind != "sniffed":
-        return SourceFormat(kind, encoding)
-    if is_auto:
-        head = peek(encodings.AUTO_SAMPLE)
-        encoding, doubt = encodings.guess_encoding(head, complete=len(head) < encodings.AUTO_SAMPLE)
-        if doubt:
-            report(Notice(path, f"read as {encoding}, but {doubt}; give its --encoding", is_warning=True))
-        elif head:
-            report(Notice(path, f"read as {encoding}"))
-    if kind == "sniffed":
-        kind = "jsonl" if _find_first_character(peek, encoding) == "{" else "text"
-    return SourceFormat(kind, encoding, is_guessed=is_auto)
 
 
 def _peek(file: BinaryIO, size: int) -> bytes:
     """Return the first bytes of a file."""
     file.seek(0)
     return read_up_to(file, size)
-
-
-def _find_first_character(peek: Callable[[int], bytes], encoding: str) -> str:
-    """Return the first character except white space, reading as little as possible."""
-    size = 1
-    while True:
-        head = peek(size)
-        text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
-        if text or len(head) < size or size >= _SNIFFED_BYTES:
-            return text[:1]
-        size *= 2

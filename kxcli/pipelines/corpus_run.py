@@ -13,7 +13,7 @@ from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.groups import list_fields
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.numbering import check_sources
-from kxcli.corpus.reader_spec import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, Unit
+from kxcli.corpus.reader_spec import DEFAULT_FIELD, ReaderSpec, RequestedKind, Unit
 from kxcli.corpus.shards import ShardTask, TaskPlanner, TaskReader
 from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError
@@ -26,6 +26,7 @@ from kxcli.pipelines.settings import InputSettings
 from kxcli.report import Report
 from kxcli.storage.paths import get_file_ids
 from kxcli.storage.workspace import Workspace
+from kxcli.suffixes import guess_record_format
 from kxcli.summary import RunSummary
 from kxcli.wording import MAX_EXAMPLES, format_count, format_examples
 
@@ -64,17 +65,22 @@ def find_sources(session: Session) -> list[sources.Source]:
 
 def make_reader_spec(given: InputSettings, *, unit: Unit = "lines", **choices: Any) -> ReaderSpec:
     """Return how documents are read, by the options and more choices of `ReaderSpec`."""
-    return ReaderSpec(given.field or DEFAULT_FIELD, on_error=given.on_error, unit=unit, **choices)
+    return ReaderSpec(
+        given.field or DEFAULT_FIELD,
+        on_error=given.on_error,
+        unit=unit,
+        delimiter=given.delimiter,
+        has_header=given.header_in is not False,
+        **choices,
+    )
 
 
-def choose_format(given: InputSettings, *, by: Sequence[str]) -> RecordKind | None:
-    """Return the format by the options; text if they name no field.
-
-    None if the names of the files decide.
-    """
-    if given.input_format is None and given.field is None and not list_fields(by):
-        return "text"
-    return cast(RecordKind | None, given.input_format)
+def choose_format(given: InputSettings, *, by: Sequence[str]) -> RequestedKind:
+    """Return the requested format; records if an option describes them."""
+    if given.input_format is not None:
+        return cast(RequestedKind, given.input_format)
+    is_described = any(option is not None for option in (given.field, given.delimiter, given.header_in))
+    return "records" if is_described or list_fields(by) else "auto"
 
 
 class Corpus:
@@ -85,8 +91,9 @@ class Corpus:
         engine: Does the work.
         workspace: The private folder of the run.
         spec: How documents are read.
-        kind: The format of all inputs; if None, their names decide.
+        kind: The requested format of all inputs.
         inputs: The inputs.
+        uses_threads: Whether the engine has threads.
 
     Attributes:
         reader: Reads the documents.
@@ -101,8 +108,10 @@ class Corpus:
         engine: Engine,
         workspace: Workspace,
         spec: ReaderSpec,
-        kind: RequestedKind | None,
+        kind: RequestedKind,
         inputs: list[sources.Source],
+        *,
+        uses_threads: bool,
     ) -> None:
         run = session.run
         self.report, self.engine, self.workspace = session.report, engine, workspace
@@ -124,8 +133,7 @@ class Corpus:
         if not self.sources:
             self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None
-        # Compiled code takes bytes and releases the lock of the interpreter; the parsers of other formats hold it.
-        self._allows_threads = _allows_threads(spec, kind)
+        self._allows_threads = uses_threads
         self._shows_output = session.sink.is_terminal
         self.shard_size, self._memory = run.shard_size, get_memory_limit(run)
         self.spooled: list[SpooledArray] = []
@@ -247,9 +255,16 @@ class Corpus:
             yield from self.engine.stream(call)
 
 
-def _allows_threads(spec: ReaderSpec, kind: RequestedKind | None) -> bool:
-    """Return whether most of the work is done outside Python: blocks of bytes are."""
-    return spec.unit == "bytes" and kind == "text"
+def _allows_threads(spec: ReaderSpec, kind: RequestedKind, inputs: Iterable[sources.Source]) -> bool:
+    """Return whether most of the work is done outside Python.
+
+    Compiled code takes blocks of bytes and releases the lock of the interpreter; the parsers of records hold it.
+    """
+    return spec.unit == "bytes" and (kind == "text" or (kind == "auto" and all(map(_is_named_text, inputs))))
+
+
+def _is_named_text(source: sources.Source) -> bool:
+    return source.is_stdin or guess_record_format(source.path) in (None, "csv", "tsv")
 
 
 @contextmanager
@@ -267,27 +282,32 @@ def open_corpus(
         kind: The format of the inputs; by default the one of the options.
     """
     spec = spec or make_reader_spec(session.source)
-    with open_corpora(session, preload, spec, kind) as open_inputs:
-        yield open_inputs(find_sources(session))
+    inputs = find_sources(session)
+    with open_corpora(session, preload, spec, inputs, kind) as open_inputs:
+        yield open_inputs(inputs)
 
 
 @contextmanager
 def open_corpora(
-    session: Session, preload: Iterable[str], spec: ReaderSpec, kind: RequestedKind | None = None
+    session: Session,
+    preload: Iterable[str],
+    spec: ReaderSpec,
+    inputs: Iterable[sources.Source],
+    kind: RequestedKind | None = None,
 ) -> Iterator[Callable[[list[sources.Source]], Corpus]]:
     """Start one engine for several corpora; yield a function that opens some inputs.
 
-    A corpus is opened when the jobs over the one before it are done. The arguments are those of `open_corpus`.
+    A corpus is opened when the jobs over the one before it are done. `inputs` are those of all corpora; the other
+    arguments are those of `open_corpus`.
     """
-    kind = kind or choose_format(session.source, by=spec.by)
+    requested = kind or choose_format(session.source, by=spec.by)
+    uses_threads = _allows_threads(spec, requested, inputs)
     spec = replace(spec, counts_documents=session.report.summary is not None)
     with (
         Workspace() as workspace,
-        start_engine(
-            session.run, session.report, preload, workspace, uses_threads=_allows_threads(spec, kind)
-        ) as engine,
+        start_engine(session.run, session.report, preload, workspace, uses_threads=uses_threads) as engine,
     ):
-        yield lambda inputs: Corpus(session, engine, workspace, spec, kind, inputs)
+        yield lambda own: Corpus(session, engine, workspace, spec, requested, own, uses_threads=uses_threads)
 
 
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:

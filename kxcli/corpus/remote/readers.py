@@ -27,10 +27,9 @@ class RangedReader(RawReader):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position, from the start or from the current one."""
-        if whence not in (io.SEEK_SET, io.SEEK_CUR):
-            raise io.UnsupportedOperation("seek from the end")
-        self._position = offset if whence == io.SEEK_SET else self._position + offset
+        """Set the position, from the start, the current one, or the end."""
+        starts = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
+        self._position = starts[whence] + offset
         return self._position
 
     def read_some(self, size: int) -> memoryview:

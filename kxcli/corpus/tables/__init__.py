@@ -3,17 +3,16 @@
 - table.py joins the sources, and blocks.py makes their chunks blocks of numbers and texts.
 - column_types.py decides the type of each column. number_formats.py reads numbers and dates.
 - column_selection.py resolves the columns that an option names.
-- dialects.py has the delimiters, quotes and comments of TSV and CSV.
 - delimited.py, objects.py and arrays.py read one source each; the first two read the batches of line_batches.py.
 - cells.py has the rules for a missing cell.
 - chunks.py has the types that the readers return.
 """
 
+from kxcli.corpus.dialects import TableLayout
 from kxcli.corpus.tables.blocks import ColumnGroup, TableBlock, join_cells
 from kxcli.corpus.tables.cells import GroupCells, MixedCells, TextColumns
 from kxcli.corpus.tables.column_selection import explain_single_column, is_exclusion, select_columns
 from kxcli.corpus.tables.column_types import N_SURVEYED_CELLS
-from kxcli.corpus.tables.dialects import TableLayout
 from kxcli.corpus.tables.number_formats import NumberFormat
 from kxcli.corpus.tables.parts import TableReading
 from kxcli.corpus.tables.table import Table, open_table

@@ -4,36 +4,31 @@ pyarrow is imported only for them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from kxcli.arrays import AnyArray
-from kxcli.corpus.tables.arrays import AGAIN
+from kxcli.corpus.arrow_groups import ArrowKind, name_arrow_errors, require_pyarrow, shorten_message
 from kxcli.corpus.tables.chunks import ArrayChunk, RowChunk, TablePart
 from kxcli.corpus.tables.source_bytes import SourceBytes
-from kxcli.errors import InputError, MissingExtraError
+from kxcli.errors import InputError
 
 _MAX_CELLS = 1 << 18  # of a chunk
-_TITLES = {"parquet": "Parquet", "arrow": "Arrow"}
 
 IterBatches = Callable[[Sequence[int]], Iterator[Any]]  # of columns by their numbers
 
 
-def read(source: SourceBytes, kind: Literal["parquet", "arrow"]) -> TablePart:
+def read(source: SourceBytes, kind: ArrowKind) -> TablePart:
     """Return the table of a file.
 
     Raises:
         MissingExtraError: Without pyarrow.
         InputError: If the file is damaged.
     """
-    try:
-        import pyarrow
-    except ImportError:
-        raise MissingExtraError(f"reading {_TITLES[kind]}", "parquet") from None
-    with _name_errors(source.path, kind):
+    pyarrow = require_pyarrow(kind)
+    with name_arrow_errors(source.path, kind):
         schema, iter_batches = (_open_parquet if kind == "parquet" else _open_arrow)(source.open_file())
     columns = _ArrowColumns(pyarrow, schema, iter_batches, source.path, kind)
     return TablePart(source.path, tuple(schema.names), len(schema.names), True, columns.read_chunks)
@@ -89,13 +84,13 @@ class _ArrowColumns:
     schema: Any
     iter_batches: IterBatches
     path: str
-    kind: str
+    kind: ArrowKind
 
     def read_chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         for column in columns:
             self._check_type(column)
         first = 1
-        with _name_errors(self.path, self.kind):
+        with name_arrow_errors(self.path, self.kind):
             for batch in self.iter_batches(columns):
                 lines = np.arange(first, first + batch.num_rows)
                 yield ArrayChunk(lines, {column: self._read_column(batch, column) for column in columns})
@@ -116,7 +111,9 @@ class _ArrowColumns:
             return self._convert(batch.column(name))
         except self.pyarrow.ArrowException as error:
             what = f"has {self.schema.types[column]} in the column {name!r}, which cannot be read as text"
-            raise InputError(self.path, f"{what} ({_shorten(error)})", "write it as numbers or strings") from None
+            raise InputError(
+                self.path, f"{what} ({shorten_message(error)})", "write it as numbers or strings"
+            ) from None
 
     def _convert(self, column: Any) -> AnyArray | list[str | None]:
         """Return an array of numbers with NaN for nulls, or texts with None.
@@ -133,19 +130,3 @@ class _ArrowColumns:
             return found
         texts: list[str | None] = column.cast("string").to_pylist()
         return texts
-
-
-@contextmanager
-def _name_errors(path: str, kind: str) -> Iterator[None]:
-    """Raise `InputError` for an error of pyarrow."""
-    import pyarrow
-
-    try:
-        yield
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(path, f"is not a valid {_TITLES[kind]} file ({_shorten(error)})", AGAIN) from None
-
-
-def _shorten(error: Exception) -> str:
-    """Return the message of an error as one short line."""
-    return " ".join(str(error).split())[:200]

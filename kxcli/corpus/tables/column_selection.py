@@ -3,7 +3,7 @@
 import re
 from typing import NoReturn
 
-from kxcli.corpus.tables.dialects import WHITE
+from kxcli.corpus.dialects import WHITE
 from kxcli.corpus.tables.table import Table
 from kxcli.errors import InputError, UsageError
 from kxcli.wording import format_names, shorten

@@ -14,12 +14,12 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
+from kxcli.corpus.dialects import Dialect, TableLayout
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.reader_spec import SourceFormat
 from kxcli.corpus.row_reader import BLANK_ROWS, OR_SKIP, DelimitedRows, NumberedLine, explain_width
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
-from kxcli.corpus.tables.dialects import Dialect, TableLayout
 from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 from kxcli.corpus.tables.number_formats import NumberFormat, is_number_or_date
 

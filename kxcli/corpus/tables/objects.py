@@ -10,12 +10,13 @@ from itertools import chain
 from typing import Any
 
 from kxcli.batching import iter_batches
+from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
+from kxcli.corpus.json_arrays import JsonArray
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.reader_spec import SourceFormat
-from kxcli.corpus.row_reader import check_unicode, name_json_type, parse_lines, parse_object
+from kxcli.corpus.row_reader import SPELLING_DECODER, check_unicode, name_json_type, parse_lines, parse_object
 from kxcli.corpus.tables.chunks import CellChunk, NumberedCells, TablePart
-from kxcli.corpus.tables.json_arrays import JsonArray, begins_array
 from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 from kxcli.errors import InputError
 from kxcli.wording import format_names
@@ -32,13 +33,10 @@ def read(
         names: The columns of the sources before, or () to take the keys of the first object.
         diagnostics: Where bad records are reported.
     """
+    if form.kind == "array":
+        decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
+        return _read_array(_read_elements(stream, decoder, diagnostics), names, diagnostics)
     feed = LineFeed(read_batches(stream, form, diagnostics))
-    first = next(((number, line) for number, line in feed.iter_lines() if line and not line.isspace()), None)
-    if first is None:
-        return None
-    feed.put_back([first])
-    if begins_array(first[1]):
-        return _read_array(JsonArray(feed, diagnostics), names, diagnostics)
     for number, (keys, line) in parse_lines(feed.iter_lines(), _parse_keys, diagnostics):
         _check_keys(keys, names, number, diagnostics)
         feed.put_back([(number, line)])
@@ -47,9 +45,18 @@ def read(
     return None
 
 
-def _read_array(array: JsonArray, names: tuple[str, ...], diagnostics: ReadDiagnostics) -> TablePart | None:
+def _read_elements(stream: Readable, decoder: Decoder, diagnostics: ReadDiagnostics) -> Iterator[tuple[int, Any]]:
+    """Yield the elements of an array with their lines; numbers are strings."""
+    for line, value, source in JsonArray(decoder.read_chunks(stream), diagnostics, SPELLING_DECODER):
+        diagnostics.line = line
+        if (valid := decoder.keep_valid_record(source)) is not None:
+            yield line, value if valid is source else SPELLING_DECODER.decode(valid)
+
+
+def _read_array(
+    elements: Iterator[tuple[int, Any]], names: tuple[str, ...], diagnostics: ReadDiagnostics
+) -> TablePart | None:
     """Return the table of an array, or None if there is no object in it."""
-    elements = iter(array)
     for number, element in elements:
         try:
             keys = tuple(_check_object(element))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics, SourceFacts
-from kxcli.corpus.shards import detect_format
+from kxcli.corpus.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
+from kxcli.corpus.source_formats import detect_format
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, arrow_files, delimited, named_arrays, objects
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import TablePart
-from kxcli.corpus.tables.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
 from kxcli.corpus.tables.number_formats import NumberFormat
 from kxcli.corpus.tables.source_bytes import BINARY_FORMATS, SourceBytes, detect_table_format
 from kxcli.errors import InputError, UsageError

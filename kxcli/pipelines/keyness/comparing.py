@@ -105,8 +105,9 @@ def _count_sides(
     open_inputs = dictionary = None
     if any(side.texts or not side.tables for side in sides):
         dictionary = prepare(counting.segmentation, session.report.warning)
+        texts = [source for side in sides for source in side.texts]
         spec = reading.make_count_spec(session, counting, request.by, takes_bytes=dictionary is not None)
-        open_inputs = stack.enter_context(corpus_run.open_corpora(session, reading.MODULES, spec))
+        open_inputs = stack.enter_context(corpus_run.open_corpora(session, reading.MODULES, spec, texts))
     found = []
     for name, side in zip(("target", "reference"), sides, strict=False):
         counted = WordCountPartial()

@@ -100,7 +100,7 @@ def read_count_tables(
     for source in [one.allow_append() for one in sources]:
         rows = count_tables.read_count_rows(
             source,
-            corpus_run.choose_format(given, by=("",)),
+            given.input_format,
             encodings.resolve_encoding(given.encoding),
             default_columns=("word", "count"),
             known="count",
