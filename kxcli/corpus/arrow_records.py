@@ -125,7 +125,7 @@ class _RowColumns:
         return _list_texts(column)
 
     def _make_document(self, cells: list[str]) -> Document | None:
-        """Return the document of a text and the values of its group; None if it is skipped."""
+        """Return the document of a text and its group; None to skip it."""
         try:
             return Document(cells[0], self._make_group(cells[1:]))
         except BadRecord as bad:
