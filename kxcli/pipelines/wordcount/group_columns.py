@@ -10,12 +10,13 @@ from kxcli.errors import UsageError
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import ReadDiagnostics
 
+DISPERSION_COLUMNS = ("range", "dp", "dp_norm", "juilland_d")
 PREFIX = "group_"  # of a column that would be named like another one
 OLD_NAME = "group"  # of the only column of groups in outputs of earlier versions
 # All other columns of word counts and of their comparison. No column of groups has such a name.
 OTHER_COLUMNS = frozenset(
     {
-        *("word", "count", "df", "per_million"),
+        *("word", "count", "df", "per_million", *DISPERSION_COLUMNS),
         *("count_ref", "per_million_ref", "log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z"),
         *("p_value", "q_value"),
     }

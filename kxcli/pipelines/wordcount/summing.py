@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kxcli.pipelines.session import Session
-from kxcli.pipelines.wordcount.group_columns import OLD_NAME, TableColumns, find_group_columns, join_cells
+from kxcli.pipelines.wordcount.group_columns import DISPERSION_COLUMNS, OLD_NAME, TableColumns, find_group_columns, join_cells
 
 if TYPE_CHECKING:
     from kxcli.corpus.count_tables import CountRow
@@ -128,6 +128,9 @@ def _merge_columns(left: TableColumns, right: TableColumns) -> TableColumns | No
 def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> TableColumns:
     if "per_million" in cells:
         diagnostics.fail("has the column per_million", "rates cannot be added; count without --per-million, then merge")
+    if found := [name for name in DISPERSION_COLUMNS if name in cells]:
+        hint = "dispersion cannot be added; count without --dispersion, then merge"
+        diagnostics.fail(f"has the column {found[0]}", hint)
     others = tuple(name for name in ("word", "count", "df") if name in cells)
     columns = TableColumns(find_group_columns(cells), others)
     if not {"word", "count"} <= set(others) or len(columns.names) != len(cells):
