@@ -5,7 +5,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kxcli.pipelines.session import Session
-from kxcli.pipelines.wordcount.group_columns import DISPERSION_COLUMNS, OLD_NAME, TableColumns, find_group_columns, join_cells
+from kxcli.pipelines.wordcount.group_columns import (
+    DISPERSION_COLUMNS,
+    OLD_NAME,
+    TableColumns,
+    find_group_columns,
+    join_cells,
+)
 
 if TYPE_CHECKING:
     from kxcli.corpus.count_tables import CountRow
