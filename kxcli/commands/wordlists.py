@@ -1,9 +1,9 @@
-"""Word lists of options: local UTF-8 files, one word or entry per line."""
+"""Word lists of options: local UTF-8 files, maybe compressed, one word or entry per line."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from kxcli.corpus.compression import HEAD_BYTES, detect_compression, reject_archive
+from kxcli.corpus.compression import HEAD_BYTES, open_decompressed, reject_archive
 from kxcli.errors import InputError, format_reason
 from kxcli.report import Report
 from kxcli.wording import MAX_EXAMPLES
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from kxcli.mining import Dictionary
 
 _MAX_LINE_BYTES = 1 << 16  # a longer line is no entry; with a limit, no file can fill the memory with one line
-_COMMANDS = {"gz": "gzip -dc", "bz2": "bzip2 -dc", "xz": "xz -dc", "zst": "zstd -dc"}
-_PIPE = "name /dev/stdin instead and pipe it in: {} FILE | kxcli ..."
 _HINT = "give a list with one word per line, not a text"
 
 
@@ -21,8 +19,8 @@ def iter_lines(path: str) -> Iterator[str]:
     """Yield the lines of a list without LF and byte order marks."""
     number = 0
     try:
-        with open(path, "rb") as file:
-            _refuse_compressed(file.peek(HEAD_BYTES), path)
+        with open(path, "rb") as raw, open_decompressed(raw, path) as file:
+            _refuse_archive(file.peek(HEAD_BYTES), path)
             while data := file.readline(_MAX_LINE_BYTES):
                 number += 1
                 if len(data) == _MAX_LINE_BYTES:
@@ -35,14 +33,10 @@ def iter_lines(path: str) -> Iterator[str]:
         raise InputError(path, f"byte 0x{byte:02x} is not valid utf-8", "save it as UTF-8", number) from None
 
 
-def _refuse_compressed(head: bytes, path: str) -> None:
-    """Raise `InputError` if a list begins as a compressed file or an archive."""
-    head = head[:HEAD_BYTES]
-    kind = detect_compression(head)
-    if kind is not None:
-        raise InputError(path, f"is compressed ({kind})", f"decompress it, or {_PIPE.format(_COMMANDS[kind])}")
+def _refuse_archive(head: bytes, path: str) -> None:
+    """Raise `InputError` if a list begins as an archive."""
     try:
-        reject_archive(head, path)
+        reject_archive(head[:HEAD_BYTES], path)
     except InputError as error:
         raise InputError(path, error.what, "extract the list as UTF-8 text") from None
 

@@ -200,6 +200,21 @@ class Stream:
         raise InputError(self._path, what, "fetch or compress the file again")
 
 
+def open_decompressed(raw: BinaryIO, path: str) -> io.BufferedReader:
+    """Return the decompressed bytes of a file or pipe as a file."""
+    return io.BufferedReader(_StreamReader(Stream(raw, path, refuses_archives=False)))
+
+
+class _StreamReader(RawReader):
+    """A raw file with the bytes of a stream."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def read_some(self, size: int) -> bytes:
+        return self._stream.read(size)
+
+
 def _find_descriptor(file: BinaryIO) -> int | None:
     """Return the descriptor of a file, if the system has one."""
     try:
