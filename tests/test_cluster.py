@@ -119,6 +119,15 @@ def test_workers_write_parts(kxcli, cluster):
         assert all(places.get(word, number) == number for word in words)
 
 
+def test_workers_write_parts_in_parquet(kxcli, cluster):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path, target = write(kxcli, "a.txt", lines(1, 50)), kxcli.folder / "parts"
+    kxcli("wordcount", "--cluster", cluster.address, "--output-dir", target, "--parts", 2, "-f", "parquet", path)
+    assert sorted(os.listdir(target)) == ["part-00000.parquet", "part-00001.parquet"]
+    rows = [tuple(row.values()) for name in os.listdir(target) for row in parquet.read_table(target / name).to_pylist()]
+    assert sorted(rows) == sorted((word, int(count)) for word, count in kxcli("wordcount", path).rows)
+
+
 def test_checkpoint_stores_partials_of_cluster(kxcli, cluster):
     path = write(kxcli, "a.txt", lines(1, 1500))
     use = ("wordcount", "--shard-size", "8K", "--checkpoint", "ck", path)
