@@ -21,6 +21,7 @@ DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 }
+PATH = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
 INSTALL = "git clone"  # begins the block that `make demo` tests
 
 # A closed pipe may end `sort`, but not kxcli.
@@ -29,7 +30,7 @@ WATCHED = 'kxcli() { command kxcli "$@" || { echo "kxcli $*: exit $?" >> failed;
 
 def requires(tool):
     """Return a mark that skips a test without a program or a package."""
-    is_there = shutil.which(tool) is not None or importlib.util.find_spec(tool) is not None
+    is_there = shutil.which(tool, path=PATH) is not None or importlib.util.find_spec(tool) is not None
     return pytest.mark.skipif(not is_there, reason=f"{tool} is not installed")
 
 
@@ -41,8 +42,8 @@ def blocks(language):
             continue
         for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL), 1):
             if INSTALL not in block and block not in found:
-                tool = re.match(r"# requires (\S+)\n", block)
-                marks = [pytest.mark.slow, requires(tool[1])] if tool else []
+                tools = re.match(r"# requires (.+)\n", block)
+                marks = [pytest.mark.slow, *map(requires, tools[1].split())] if tools else []
                 found[block] = pytest.param(block, id=f"{name}-{number}", marks=marks)
     return list(found.values())
 
@@ -66,7 +67,7 @@ def run(script, folder):
     """Run lines of a shell; return stdout and stderr. A plain command runs in this process, which has all libraries."""
     lines = script.splitlines() if all(line.startswith("kxcli ") for line in script.splitlines()) else [script]
     environment = {
-        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
+        "PATH": PATH,
         "HOME": str(folder),
         "LANG": "C.UTF-8",
     }
