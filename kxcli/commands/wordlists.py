@@ -1,4 +1,4 @@
-"""Word lists of options: local UTF-8 files, plain or compressed, an entry per line."""
+"""Word lists of options: local UTF-8 files, an entry per line."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
