@@ -28,6 +28,7 @@ OUTPUT_FORMATS = {
     **TABLE_FORMATS,
     ".tab": "tsv",
     ".jsonlines": "jsonl",
+    ".mtx": "mtx",
     ".xls": "xls",
     ".xlsx": "xlsx",
     ".ods": "ods",
@@ -71,6 +72,19 @@ def strip_compression(path: str) -> str:
     """Return a path without the suffix of a compressor that inputs may have."""
     stem, suffix = os.path.splitext(path)
     return stem if suffix.lower() in SUPPORTED_COMPRESSORS else path
+
+
+def make_label_paths(path: str) -> tuple[str, str]:
+    """Return the names of the files with the rows and columns of a matrix.
+
+    Those of a.mtx.gz are a.rows.tsv.gz and a.columns.tsv.gz.
+    """
+    stem, compressor = os.path.splitext(path)
+    if compressor.lower() not in SUPPORTED_COMPRESSORS:
+        stem, compressor = path, ""
+    if stem.lower().endswith(".mtx"):
+        stem = stem[: -len(".mtx")]
+    return f"{stem}.rows.tsv{compressor}", f"{stem}.columns.tsv{compressor}"
 
 
 def _get_format_suffix(path: str) -> str:

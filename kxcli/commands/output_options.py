@@ -24,14 +24,23 @@ _BY_ITSELF = "each part of the result is written by itself"
 PARTS_RULES = (
     Rule("parts", REQUIRES, _OUTPUT_DIR, ""),
     Rule("output_dir", REQUIRES, _CLUSTER, ""),
-    Rule("output merge checkpoint top per_million", EXCLUDES, _OUTPUT_DIR, _PARTS, None, _BY_ITSELF, in_help=False),
+    Rule(
+        "output merge checkpoint top per_million document dispersion",
+        EXCLUDES,
+        _OUTPUT_DIR,
+        _PARTS,
+        None,
+        _BY_ITSELF,
+        in_help=False,
+    ),
     Rule("format", EXCLUDES, _OUTPUT_DIR, f"{_PARTS} -f userdict", USERDICT, _BY_ITSELF),
+    Rule("format", EXCLUDES, _OUTPUT_DIR, f"{_PARTS} -f mtx", has_value("format", "mtx", flag="-f"), _BY_ITSELF),
 )
 
 
 def make_header_rule(*formats: str) -> Rule:
     """Return the rule for the header of a command with these formats."""
-    headerless = [name for name in formats if name in ("text", "jsonl", "parquet", "userdict")]
+    headerless = [name for name in formats if name in ("text", "jsonl", "parquet", "userdict", "mtx")]
     return Rule("header", NO_EFFECT, has_value("format", *headerless, flag="-f"), "-f jsonl")
 
 

@@ -14,12 +14,14 @@ from kxcli.commands.output_options import PARTS_OPTIONS, make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import UNFINDABLE, WORD_OPTIONS, build_counting
-from kxcli.commands.wordcount_options import COUNT_OPTIONS, FORMATS, RULES
+from kxcli.commands.wordcount_options import COUNT_OPTIONS, FORMATS, RULES, choose_numbering
 from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.mining import WordCount
+    from kxcli.mining.documents.job import DocumentWordCount
+    from kxcli.mining.documents.keys import DocumentUnit
     from kxcli.pipelines.corpus_run import Corpus
 
 
@@ -46,24 +48,29 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli wordcount news.txt | head
       kxcli wordcount -r corpus --glob '*.txt' --encoding auto -o counts.tsv
       kxcli wordcount --by label --df --header reviews.jsonl
+      kxcli wordcount -r corpus --document file --df --dispersion --header
+      kxcli wordcount -r corpus --document file --min-count 5 -o counts.mtx
       kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
     """
     with open_session(ctx) as session:
+        from kxcli.mining.documents.job import DocumentWordCount
         from kxcli.mining.wordcount.counts import WordCountPartial
-        from kxcli.mining.wordcount.ranking import Ranking
+        from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS, Ranking
         from kxcli.pipelines.wordcount import summing
         from kxcli.pipelines.wordcount.group_columns import name_group_columns
-        from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder
+        from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder, check_labels
 
         sink = session.sink
         ranking = Ranking(options["sort"], options["top"], options["min_count"], options["per_million"])
         is_shown = _choose_findable(session) if sink.format == "userdict" else None
         if sink.output_dir is not None:
             check_folder(sink.output_dir)
+        check_labels(sink.label_paths)
 
         def list_counts(groups: tuple[str, ...], others: tuple[str, ...]) -> Listing:
             more = ("per_million",) * ranking.per_million
-            return Listing(ranking, groups, (*others, *more), sink.format, session.has_header)
+            spread = DISPERSION_COLUMNS if options["dispersion"] else ()
+            return Listing(ranking, groups, (*others, *more, *spread), sink.format, session.has_header)
 
         if options["merge"]:
             with summing.sum_outputs(session) as (counts, columns, scratch):
@@ -75,7 +82,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         by = join_fields(options["by"])
         listing = list_counts(name_group_columns(by), ("word", "count") + ("df",) * options["df"])
         with _open_corpus(session, options, by) as (corpus, job, dictionary):
-            if sink.output_dir is not None:
+            if isinstance(job, DocumentWordCount):
+                from kxcli.pipelines.wordcount.documents import write_document_counts
+
+                by_document = corpus.run(job, dictionary) or job.finish(WordCountPartial())
+                write_document_counts(by_document, listing, session, corpus, options["document"])
+            elif sink.output_dir is not None:
                 write = WritePart(job, listing, sink.output_dir, session.run.memory)
                 corpus.run_partitioned(job, dictionary, write, options["parts"])
             else:
@@ -88,8 +100,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 @contextmanager
 def _open_corpus(
     session: Session, options: dict[str, Any], by: tuple[str, ...]
-) -> "Iterator[tuple[Corpus, WordCount, Any]]":
+) -> "Iterator[tuple[Corpus, WordCount | DocumentWordCount, Any]]":
     """Yield the open inputs, the job that counts their words, and its dictionary."""
+    from kxcli.mining.documents.job import DocumentWordCount
     from kxcli.mining.segment import prepare
     from kxcli.mining.wordcount.job import WordCount
     from kxcli.pipelines import corpus_run
@@ -102,9 +115,13 @@ def _open_corpus(
         is_grouped=bool(by),
     )
     dictionary = prepare(counting.segmentation, session.report.warning)
-    spec = reading.make_count_spec(session, counting, by, takes_bytes=dictionary is not None)
+    is_matrix = session.sink.format == "mtx"
+    numbering = choose_numbering(options, is_matrix=is_matrix)
+    spec = reading.make_count_spec(session, counting, by, numbering, takes_bytes=dictionary is not None)
+    by_document = numbering is not None or is_matrix
+    unit: DocumentUnit = "lines" if numbering == "line" else "texts"
     with corpus_run.open_corpus(session, reading.MODULES, spec) as corpus:
-        yield corpus, WordCount(counting), dictionary
+        yield corpus, DocumentWordCount(counting, unit) if by_document else WordCount(counting), dictionary
 
 
 def _choose_findable(session: Session) -> Callable[[str], bool]:

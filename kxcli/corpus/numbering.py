@@ -1,8 +1,8 @@
-"""Numbers of documents that are equal in every run, and ascend in the order of the input.
+"""Numbers of documents, in the order of the input.
 
-A reader does not know how many documents precede its own. So the number of a document is that of its source, and within
-it a position: the first byte of the shard, or the number of lines before it, plus the number of documents before it in
-the shard. It is unique, as each document has a byte of its own, its line end.
+They are equal in every run. A reader does not know how many documents precede its own. So the number of a document is
+that of its source, and within it a position: the first byte of the shard, or the number of lines before it, plus the
+number of documents before it in the shard. It is unique, as each document has a byte of its own, its line end.
 """
 
 from collections.abc import Iterable, Iterator

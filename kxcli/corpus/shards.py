@@ -66,7 +66,7 @@ class RowGroupShard(NamedTuple):
 
 
 class BufferShard(NamedTuple):
-    """Whole lines of a stream, decompressed, with the number of the first, and that of the source."""
+    """Whole lines of a stream, decompressed, with the number of the first."""
 
     path: str
     data: bytes

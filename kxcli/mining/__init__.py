@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kxcli.mining.collocations.api import find_collocates
     from kxcli.mining.collocations.rows import Collocate
+    from kxcli.mining.documents.api import TermMatrix, count_matrix
     from kxcli.mining.hsic.api import measure_dependence
     from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
     from kxcli.mining.keyness.api import compare_counts
@@ -48,11 +49,13 @@ __all__ = [
     "Row",
     "Segmentation",
     "Segmenting",
+    "TermMatrix",
     "Testing",
     "Text",
     "Word",
     "WordCount",
     "compare_counts",
+    "count_matrix",
     "count_words",
     "extract_keywords",
     "find_collocates",
@@ -69,6 +72,7 @@ __all__ = [
 _MODULES = {
     "collocations.api": ("find_collocates",),
     "collocations.rows": ("Collocate",),
+    "documents.api": ("TermMatrix", "count_matrix"),
     "hsic.api": ("measure_dependence",),
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
     "keyness.api": ("compare_counts",),

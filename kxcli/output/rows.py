@@ -10,7 +10,9 @@ from typing import Literal
 from kxcli.output.parquet import encode_parquet
 from kxcli.output.table import encode_table
 
-RowFormat = Literal["tsv", "csv", "jsonl", "parquet", "table", "userdict", "text"]  # text: only of `segment`
+RowFormat = Literal[
+    "tsv", "csv", "jsonl", "parquet", "table", "userdict", "text", "mtx"
+]  # text: only of `segment`; mtx: of `wordcount`
 
 
 def format_shortest(number: float) -> str:

@@ -51,7 +51,8 @@ def find_sources(session: Session) -> list[sources.Source]:
         null=given.null,
         skips=skips,
     )
-    refuse_overwriting("-o", output.output, ("-" if source.is_stdin else source.path for source in found))
+    for path in (output.output, *output.label_paths):
+        refuse_overwriting("-o", path, ("-" if source.is_stdin else source.path for source in found))
     if skips.hidden:
         report.note(f"skipped hidden and backup files: {format_examples(skips.hidden)}; add --hidden to read them")
     if skips.unfinished:

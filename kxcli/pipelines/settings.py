@@ -3,6 +3,8 @@
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from kxcli.suffixes import make_label_paths
+
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import OnError
     from kxcli.output.rows import RowFormat
@@ -52,6 +54,11 @@ class OutputSettings(NamedTuple):
         return "csv" if self.format == "parquet" else self.format
 
     @property
+    def label_paths(self) -> tuple[str, ...]:
+        """The files with the labels of a matrix."""
+        return make_label_paths(self.output) if self.format == "mtx" and self.output is not None else ()
+
+    @property
     def is_terminal(self) -> bool:
         """Whether the output is a terminal."""
         return self.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
@@ -60,7 +67,7 @@ class OutputSettings(NamedTuple):
     def written_paths(self) -> list[str | int]:
         """All paths that the run writes, and the descriptors of stdout and stderr."""
         paths = (self.output, self.output_dir, self.errors, self.kb_cache, self.save_idf, self.summary)
-        return [1, 2, *(path for path in paths if path is not None)]
+        return [1, 2, *self.label_paths, *(path for path in paths if path is not None)]
 
 
 class RunSettings(NamedTuple):

@@ -1,1 +1,1 @@
-"""Counts of each document: document frequencies of any documents, dispersion, and matrices."""
+"""Counts by document: document frequencies, dispersion, matrices."""

@@ -1,4 +1,4 @@
-"""Final counts by document: the documents of each group, then its n-grams with the documents that have them."""
+"""Final counts by document."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
@@ -15,7 +15,7 @@ from kxcli.tally.string_runs import Block, decode_run, merge_runs, reduce_runs
 
 
 class Postings(NamedTuple):
-    """Some n-grams of a group, in the order of their keys, and the documents that have each of them.
+    """Some n-grams of a group, in the order of their keys, with their documents.
 
     Attributes:
         keys: The keys of the n-grams, without group and document.
@@ -75,7 +75,7 @@ class DocumentCounts:
             yield self._open_group(name, ((keys, numbers) for _, keys, numbers in own))
 
     def _open_group(self, name: str, blocks: Iterator[Block]) -> DocumentGroup:
-        """Read the documents of a group, whose rows come first."""
+        """Read the documents of a group; their rows come first."""
         ends, sums = list[str](), list[int]()
         rest: Block = ([], [])
         for keys, numbers in blocks:
@@ -89,7 +89,7 @@ class DocumentCounts:
         n_orders = self.layout.orders[1] - self.layout.orders[0] + 1
         sizes = counts.reshape(n_orders, -1)  # each order has a row for each document
         documents = documents[: sizes.shape[1]]
-        return DocumentGroup(name, documents, sizes, _collect_postings(chain([rest], blocks), documents))
+        return DocumentGroup(name, documents, sizes, collect_postings(chain([rest], blocks), documents))
 
 
 def decode_numbers(keys: list[str]) -> IntArray:
@@ -102,7 +102,7 @@ def decode_numbers(keys: list[str]) -> IntArray:
     return numbers
 
 
-def _collect_postings(blocks: Iterable[Block], numbers: IntArray) -> Iterator[Postings]:
+def collect_postings(blocks: Iterable[Block], numbers: IntArray) -> Iterator[Postings]:
     """Yield the n-grams of blocks; the last one of a block may go on in the next one."""
     pending = ""
     held: list[tuple[IntArray, IntArray]] = []  # documents and counts of the pending n-gram

@@ -40,7 +40,7 @@ class Parts(NamedTuple):
 
 
 class Dispersion(NamedTuple):
-    """The dispersion of n-grams; the last two are not a number (NaN) if there is one part."""
+    """The dispersion of n-grams; if there is one part, the last two are NaN."""
 
     dp: FloatArray
     dp_norm: FloatArray
@@ -88,5 +88,5 @@ def measure_dispersion(
 
 
 def _round_unit(values: FloatArray) -> FloatArray:
-    """Return values rounded, and within 0 and 1, where rounding errors may leave them."""
+    """Return values rounded, and within 0 and 1 despite rounding errors."""
     return np.round(np.clip(values, 0, 1), N_DECIMALS).astype(np.float64) + 0.0  # no -0

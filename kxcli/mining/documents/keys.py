@@ -1,9 +1,9 @@
-"""Keys of counts by document, as `kernel/counter_dump.c` makes them, and the counter without the kernel.
+"""Keys of counts by document, and the counter without the kernel.
 
-A key is the group and `KEY_END`, the n-gram and `KEY_END`, the order, and the number of the document; the group is
-absent if counts are not grouped, the order if there is only one. Each document also has a row for each order without an
-n-gram, with the sum of its counts. So the rows of a group begin with its documents, and those of an n-gram follow each
-other in the order of the documents.
+The kernel makes the same keys (`kernel/counter_dump.c`). A key is the group and `KEY_END`, the n-gram and `KEY_END`,
+the order, and the number of the document; the group is absent if counts are not grouped, the order if there is only
+one. Each document also has a row for each order without an n-gram, with the sum of its counts. So the rows of a group
+begin with its documents, and those of an n-gram follow each other in the order of the documents.
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
-"""Rows of word counts with document frequencies of any documents, and with dispersion."""
+"""Rows of word counts with document frequencies and dispersion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -10,8 +10,6 @@ from kxcli.mining.wordcount.counts import KEY_END, Counts, Key, KeyLayout, WordC
 from kxcli.mining.wordcount.ranking import Ranking, compute_rate, select_rows
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import COUNT_MASK, DOCUMENT_SHIFT, Block, encode_run
-
-DISPERSION_COLUMNS = ("range", "dp", "dp_norm", "juilland_d")
 
 _UNDEFINED = "nan"
 
@@ -33,24 +31,27 @@ def sum_documents(finished: DocumentCounts, scratch: Scratch | None = None) -> C
             for postings in group.postings:
                 yield (
                     [head + (key if layout.has_orders else key[:-1]) for key in postings.keys],
-                    _make_numbers(postings),
+                    make_numbers(postings),
                 )
 
-    pieces = encode_run(iter_blocks())
-    runs: list[bytes | memoryview] = []
+    run = store_run(iter_blocks(), scratch)
+    return Counts(layout, WordCountPartial(None, [run], totals))
+
+
+def store_run(blocks: Iterable[Block], scratch: Scratch | None) -> bytes | memoryview:
+    """Return rows as a run, in a file if there is `scratch`."""
+    pieces = encode_run(blocks)
     if scratch is None:
-        runs.append(b"".join(pieces))
-    else:
-        with scratch.open_run_file() as file:
-            file.add(pieces)
-            runs += file.map_runs()
-    return Counts(layout, WordCountPartial(None, runs, totals))
+        return b"".join(pieces)
+    with scratch.open_run_file() as file:
+        file.add(pieces)
+        return file.map_runs()[0]
 
 
 def rank_dispersion(
     finished: DocumentCounts, ranking: Ranking, scratch: Scratch | None = None
 ) -> Iterator[tuple[str | int | float | None, ...]]:
-    """Yield rows as `rank_rows` does, each with the values of `DISPERSION_COLUMNS`.
+    """Yield the rows of `rank_rows` with the values of `DISPERSION_COLUMNS`.
 
     Args:
         finished: The counts by document.
@@ -72,14 +73,17 @@ def rank_dispersion(
 
 
 def _add_dispersion(group: DocumentGroup, layout: KeyLayout) -> Iterator[Block]:
-    """Yield rows with the dispersion after their keys: a space before each value, which is no order."""
+    """Yield rows with the dispersion after their keys, a space before each value.
+
+    No order is a space.
+    """
     parts = make_parts(group.sizes)
     for postings in group.postings:
         orders = np.array(layout.parse_orders(postings.keys), np.int64) - layout.orders[0]
         measures = measure_dispersion(parts, orders, postings.documents, postings.counts, postings.starts)
         values = zip(*(map(repr, measure.tolist()) for measure in measures), strict=True)
         keys = [" ".join((key, *some)) for key, some in zip(postings.keys, values, strict=True)]
-        yield keys, _make_numbers(postings)
+        yield keys, make_numbers(postings)
 
 
 def _sum_sizes(group: DocumentGroup, layout: KeyLayout) -> dict[Key, int]:
@@ -87,7 +91,7 @@ def _sum_sizes(group: DocumentGroup, layout: KeyLayout) -> dict[Key, int]:
     return {(group.name, layout.orders[0] + i): int(total) for i, total in enumerate(group.sizes.sum(axis=1))}
 
 
-def _make_numbers(postings: Postings) -> list[int]:
+def make_numbers(postings: Postings) -> list[int]:
     """Return the counts of n-grams, with their numbers of documents."""
     return [
         count | n_documents << DOCUMENT_SHIFT

@@ -64,7 +64,7 @@ class PythonCounter:
                 self._document_keys.update(keys)
 
     def find_grams(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """Yield orders and n-grams in parts of a text, which continues the document."""
+        """Yield the n-grams of a part of a document, by order, in pieces."""
         for piece in self._split_text(text):
             yield from self._join_words(self._splitter.split(piece)).items()
 

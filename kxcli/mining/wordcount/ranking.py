@@ -23,8 +23,14 @@ _INVERTED = str.maketrans("0123456789", "9876543210")
 # Group, word, count, documents, rate per million; the last two are 0 unless requested. A plain tuple, because creating
 # a named one for each distinct word takes longer than sorting them.
 Row = tuple[str, str, int, int, float]
-COLUMNS = ("word", "count", "df", "per_million")  # of a row, after its group
-TYPES: dict[str, type] = {"count": int, "df": int, "per_million": float}  # of columns of numbers
+DISPERSION_COLUMNS = ("range", "dp", "dp_norm", "juilland_d")  # of `kxcli.mining.documents.rows`
+COLUMNS = ("word", "count", "df", "per_million", *DISPERSION_COLUMNS)  # of a row, after its group
+TYPES: dict[str, type] = {  # of columns of numbers
+    **dict.fromkeys(COLUMNS[1:], float),
+    "count": int,
+    "df": int,
+    "range": int,
+}
 
 
 @dataclass(frozen=True)

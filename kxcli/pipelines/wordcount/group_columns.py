@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kxcli.corpus.groups import PATH_PARTS, SEPARATOR
 from kxcli.corpus.row_reader import is_unicode
 from kxcli.errors import UsageError
+from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS
 
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import ReadDiagnostics
 
-DISPERSION_COLUMNS = ("range", "dp", "dp_norm", "juilland_d")
 PREFIX = "group_"  # of a column that would be named like another one
 OLD_NAME = "group"  # of the only column of groups in outputs of earlier versions
 # All other columns of word counts and of their comparison. No column of groups has such a name.

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -45,9 +45,13 @@ class Listing(NamedTuple):
             lines = encode_tsv(counts, self.ranking, self.columns, room)
             if lines is not None:
                 return chain(rows.encode_rows([], names, self.form, header=self.header), [lines])
+        return self.encode(rank_rows(counts, self.ranking, scratch, accepts))
+
+    def encode(self, ranked: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+        """Return blocks of lines for rows of a group and the first ones of `COLUMNS`."""
         pick = itemgetter(0, *(1 + COLUMNS.index(column) for column in self.columns))
-        picked = map(pick, rank_rows(counts, self.ranking, scratch, accepts))
-        cells = split_groups(picked, len(self.groups))
+        cells = split_groups(map(pick, ranked), len(self.groups))
+        names = (*self.groups, *self.columns)
         return rows.encode_rows(cells, names, self.form, header=self.header, types=TYPES)
 
 
@@ -82,6 +86,12 @@ class WritePart:
         scratch = Scratch(get_temporary_folder, get_partial_limit(self.memory))
         sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
         return path
+
+
+def check_labels(paths: Iterable[str]) -> None:
+    """Raise `OutputError` if a file with the labels of a matrix cannot be written."""
+    for path in paths:
+        sink.check(path)
 
 
 def check_folder(folder: str) -> None:

@@ -4,14 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS
 from kxcli.pipelines.session import Session
-from kxcli.pipelines.wordcount.group_columns import (
-    DISPERSION_COLUMNS,
-    OLD_NAME,
-    TableColumns,
-    find_group_columns,
-    join_cells,
-)
+from kxcli.pipelines.wordcount.group_columns import OLD_NAME, TableColumns, find_group_columns, join_cells
 
 if TYPE_CHECKING:
     from kxcli.corpus.count_tables import CountRow
@@ -23,6 +18,7 @@ if TYPE_CHECKING:
 
 _MAX_DIGITS = 18  # a count must fit 64 bits
 _HINT = "merge only outputs of kxcli wordcount"
+_NOT_ADDITIVE = {"per_million": "--per-million", **dict.fromkeys(DISPERSION_COLUMNS, "--dispersion")}
 _MEMORY_SHARES = 4  # sums take one of them, and writing them some more
 
 
@@ -132,11 +128,9 @@ def _merge_columns(left: TableColumns, right: TableColumns) -> TableColumns | No
 
 
 def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> TableColumns:
-    if "per_million" in cells:
-        diagnostics.fail("has the column per_million", "rates cannot be added; count without --per-million, then merge")
-    if found := [name for name in DISPERSION_COLUMNS if name in cells]:
-        hint = "dispersion cannot be added; count without --dispersion, then merge"
-        diagnostics.fail(f"has the column {found[0]}", hint)
+    for name, option in _NOT_ADDITIVE.items():
+        if name in cells:
+            diagnostics.fail(f"has the column {name}", f"it cannot be added; count without {option}, then merge")
     others = tuple(name for name in ("word", "count", "df") if name in cells)
     columns = TableColumns(find_group_columns(cells), others)
     if not {"word", "count"} <= set(others) or len(columns.names) != len(cells):
