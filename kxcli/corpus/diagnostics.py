@@ -91,7 +91,7 @@ class ReadDiagnostics:
         return [SkippedRecords(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
 
     def get_facts(self, encoding: str, kind: str) -> SourceFacts:
-        """Return what has been read: lines of text that were not skipped, or records."""
+        """Return the facts so far: lines of text that were not skipped, or records."""
         n_lines = self.line - self._first_line - self._n_skipped
         return SourceFacts(self.path, encoding, kind, n_lines if kind == "text" else self.n_records)
 
