@@ -255,6 +255,8 @@ def test_missing_pyarrow_is_reported_before_the_work(run, monkeypatch):
 def test_parquet_is_refused_on_a_terminal(run, monkeypatch):
     pytest.importorskip("pyarrow")
     monkeypatch.setattr(OutputSettings, "is_terminal", True)
+    parts = ("--output-dir", "in.txt", "--cluster", "local:1")
+    assert "in.txt: Not a directory" in run("wordcount", "-f", "parquet", "in.txt", *parts, code=1).err
     assert (
         "-f parquet is not for a terminal; name a file with -o"
         in run("wordcount", "-f", "parquet", "in.txt", code=2).err

@@ -34,8 +34,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
     An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
     tokens of a document, with punctuation and white space, on one line, separated by spaces. -f jsonl adds the field
-    tokens to each record; -f tsv and -f csv write a row for each token: the number of its document, and the token. A
-    line is written when it has been read, also if the input is a pipe that stays open.
+    tokens to each record; -f tsv, csv and parquet write a row for each token: the number of its document, and the
+    token. A line is written when it has been read, also if the input is a pipe that stays open.
 
     Examples:
       kxcli segment news.txt > news.tokens

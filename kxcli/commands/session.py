@@ -47,7 +47,7 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
 
     if output.format == "parquet":
         parquet.check_library()
-        if output.is_terminal:
+        if output.is_terminal and output.output_dir is None:
             raise UsageError("-f parquet is not for a terminal; name a file with -o, or pipe stdout.")
     if output.output_dir is None:
         sink.check(output.output)
