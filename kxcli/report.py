@@ -5,6 +5,7 @@ The program makes one report and passes it to all that prints messages.  stdout 
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -50,6 +51,8 @@ class Report:
         self.skip_limit: SkipLimit | None = None
         self._skips: dict[str, _Skips] = {}
         self._n_reported = 0  # kinds of skips
+        self._encodings: Counter[str] = Counter()
+        self._last_encoded = ""
         self._start = time.monotonic()
 
     def error(self, message: str) -> None:
@@ -78,6 +81,14 @@ class Report:
         """Print a step of the run with its time, if verbose."""
         if self.verbose and not self.quiet:
             self._write(f"kxcli: [{time.monotonic() - self._start:.2f} s] {message}")
+
+    def record_encoding(self, name: str, message: str) -> None:
+        """Count a detected encoding for the note of `close`, or print its own if verbose."""
+        if self.verbose:
+            self.note(message)
+        else:
+            self._encodings[name] += 1
+            self._last_encoded = message
 
     def record_skips(self, kind: str, count: int, examples: Iterable[str], *, are_documents: bool = False) -> None:
         """Count skipped records of one kind, for the warnings of `close`.
@@ -109,7 +120,18 @@ class Report:
         return [{"cause": kind, "count": skips.count, "places": skips.examples} for kind, skips in self._skips.items()]
 
     def close(self) -> None:
-        """Print a warning for each kind of skipped records, in order of first appearance."""
+        """Print a note about encodings, and a warning for each kind of skipped records.
+
+        These are in order of first appearance; the most frequent encoding is the first.
+        """
+        if self._encodings.total() == 1:
+            self.note(self._last_encoded)
+        elif self._encodings:
+            (encoding, n_files), *others = self._encodings.most_common()
+            counts = [f"{format_count(n_files, 'files')} read as {encoding}"]
+            counts += [f"{count:,} as {name}" for name, count in others]
+            self.note(f"{', '.join(counts)} (-v lists them)")
+        self._encodings.clear()
         for kind, skips in list(self._skips.items())[self._n_reported :]:
             self.warning(f"{format_count(skips.count, kind)}: {format_examples(skips.examples, skips.count)}")
         self._n_reported = len(self._skips)

@@ -412,7 +412,19 @@ def test_auto_detects_the_encoding_of_each_file(kxcli):
     put(kxcli, "c", b"")
     ended = kxcli(*SPACE, "--encoding", "auto", *"abc")
     assert counts(ended) == {"上": 2}
-    assert ended.err == "kxcli: a: read as gb18030\nkxcli: b: read as utf-8\n"
+    assert ended.err == "kxcli: 1 file read as GB18030, 1 as UTF-8 (-v lists them)\n"
+    notes = kxcli(*SPACE, "-v", "--encoding", "auto", *"abc").err
+    assert "kxcli: a: read as gb18030\nkxcli: b: read as utf-8\n" in notes and "(-v lists them)" not in notes
+
+
+def test_encodings_of_many_files_are_one_line(kxcli):
+    for number in range(9):
+        put(kxcli, f"{number}.txt", "上 下\n".encode("gb18030" if number % 3 == 0 else "utf-8"))
+    put(kxcli, "x.txt", "龘靐齉爩麤龗灪鱻".encode("gb18030"))
+    ended = kxcli(*SPACE, "-r", ".", "--glob", "*.txt", "--encoding", "auto", "-j", 2, "--shard-size", 9)
+    doubt, note = ended.err.splitlines()[-2:]
+    assert doubt.startswith("kxcli: warning: ./x.txt: read as gb18030, but 0 of 8 ")
+    assert note == "kxcli: 6 files read as UTF-8, 3 as GB18030 (-v lists them)"
 
 
 @pytest.mark.parametrize("way", ["file", "gz", "stdin"])

@@ -522,7 +522,7 @@ def test_long_line_is_counted_in_bounded_memory(kxcli, workers, options):
 names = st.sampled_from(["a", "上/é", "s3://a/b", os.fsdecode(b"\xff"), "message"])
 numbers = st.integers(1, 1 << 60)
 valid_diagnostics = st.one_of(
-    st.builds(Notice, names, names, st.booleans()),
+    st.builds(Notice, names, names, st.booleans(), names, st.floats(0, 1)),
     st.builds(
         SkippedRecords, names, numbers, st.lists(st.builds(Place, names, numbers, numbers), max_size=3).map(tuple)
     ),

@@ -15,6 +15,7 @@ INPUT_RULES = (
     Rule("glob hidden", REQUIRES, _RECURSIVE, "in"),
     Rule("null", REQUIRES, _FILES_FROM, "in"),
     Rule("max_skipped", REQUIRES, has_value("on_error", "skip", "replace"), "in"),
+    Rule("max_skipped", NO_EFFECT, has("check"), "--check --on-error skip in"),
 )
 TEXT_INPUT_RULES = (
     *INPUT_RULES,
@@ -43,8 +44,14 @@ def make_input_options(formats: list[str], default: str) -> tuple[Decorator, ...
         option("-0, --null", "Split the names in --files-from at NUL, as find -print0 writes them."),
         option(
             "--encoding NAME",
-            "Encoding of the inputs: utf-8, gb18030, any Python codec, or auto (UTF-8 or GB18030, by the first MiB).",
+            "Encoding of the inputs: utf-8, gb18030, any Python codec, or auto, which detects East Asian encodings and "
+            "UTF-16 by the first MiB.",
             default="utf-8",
+        ),
+        option(
+            "--check",
+            "Compute nothing; write the encoding, its confidence and the first bad line of each input, and exit with 1 "
+            "if there is one.",
         ),
         option("--input-format", f"Format of the inputs. [default: {default}]", choices=formats),
         option(

@@ -25,7 +25,7 @@ PARTS_RULES = (
     Rule("parts", REQUIRES, _OUTPUT_DIR, ""),
     Rule("output_dir", REQUIRES, _CLUSTER, ""),
     Rule(
-        "output merge checkpoint top per_million document dispersion",
+        "check output merge checkpoint top per_million document dispersion",
         EXCLUDES,
         _OUTPUT_DIR,
         _PARTS,
@@ -76,6 +76,13 @@ def choose_format(ctx: click.Context) -> None:
     named = None if output is None else guess_output_format(output)
     if named in formats and not is_given(ctx, "format"):
         ctx.params["format"] = named
+
+
+def choose_check_format(ctx: click.Context) -> None:
+    """Choose the requested format for the rows of --check, or TSV if it has none."""
+    is_requested = is_given(ctx, "format") or guess_output_format(ctx.params["output"] or "") in get_formats(ctx)
+    if not is_requested or ctx.params["format"] not in ("tsv", "csv", "jsonl", "table", "parquet"):
+        ctx.params["format"] = "tsv"
 
 
 def get_formats(ctx: click.Context) -> Sequence[str]:

@@ -10,7 +10,7 @@ import click
 from kxcli.commands.command import Command, list_given_options
 from kxcli.commands.option_rules import check_rules
 from kxcli.commands.output_checks import check_output_names
-from kxcli.commands.output_options import choose_format
+from kxcli.commands.output_options import choose_check_format, choose_format
 from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
@@ -36,7 +36,10 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
         ctx.exit()
     assert isinstance(ctx.command, Command)
     choose_format(ctx)
-    check_rules(ctx, ctx.command.rules)
+    if ctx.params["check"]:
+        choose_check_format(ctx)
+    # --check computes nothing, so no option for that is missing.
+    check_rules(ctx, [rule for rule in ctx.command.rules if rule.options or not ctx.params["check"]])
     check_output_names(ctx)
     run = _pick_settings(RunSettings, RunSettings._fields, ctx.params)
     report = ctx.find_object(Report) or Report()
@@ -56,7 +59,18 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
     report.skip_limit = ctx.params["max_skipped"]
     if output.summary is not None or report.skip_limit is not None:
         report.summary = RunSummary(ctx.info_name or "", list_given_options(ctx), output.summary)
-    yield Session(source, output, run, report)
+    session = Session(source, output, run, report)
+    if ctx.params["check"] and reads_inputs:
+        from kxcli.pipelines.checking import check_inputs
+
+        try:
+            check_inputs(session, ctx.params)
+        finally:
+            report.close()
+        if report.summary is not None:
+            report.summary.is_complete = True
+        ctx.exit()
+    yield session
     report.close()
     if report.summary is not None:
         report.summary.is_complete = True

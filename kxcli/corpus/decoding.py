@@ -204,7 +204,7 @@ class Decoder:
         self._diagnostics.line += 1
 
     def _fail(self, error: UnicodeDecodeError) -> NoReturn:
-        hint = "name the right --encoding (auto finds UTF-8 or GB18030), or use --on-error skip or replace"
+        hint = "name the right --encoding (auto detects it), or use --on-error skip or replace"
         marked = encodings.detect_mark(error.object[: encodings.BOM_LENGTH]) if self.is_at_start else None
         if self._is_fixed:
             hint = f"convert it to {self.encoding.upper()}, or use --on-error skip or replace"

@@ -9,7 +9,13 @@ _PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), sc
 _DIAGNOSTIC = schema.OneOfField(
     (
         schema.RecordField(
-            {"path": schema.TextField(), "message": schema.TextField(), "is_warning": schema.FlagField()}
+            {
+                "path": schema.TextField(),
+                "message": schema.TextField(),
+                "is_warning": schema.FlagField(),
+                "encoding": schema.TextField(),
+                "confidence": schema.NumberField(0, 1),
+            }
         ),
         schema.RecordField(
             {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
@@ -29,9 +35,7 @@ _DIAGNOSTIC = schema.OneOfField(
 
 def to_json(diagnostic: Diagnostic) -> Any:
     """Return a diagnostic as a JSON value."""
-    if isinstance(diagnostic, Notice):
-        return {"path": diagnostic.path, "message": diagnostic.message, "is_warning": diagnostic.is_warning}
-    if isinstance(diagnostic, SourceFacts):
+    if isinstance(diagnostic, (Notice, SourceFacts)):
         return diagnostic._asdict()
     places = [[place.path, place.line, place.offset] for place in diagnostic.places]
     return {"kind": diagnostic.kind, "count": diagnostic.count, "places": places}
@@ -41,7 +45,7 @@ def from_json(value: Any) -> Diagnostic:
     """Return the diagnostic of a JSON value; raise `ValueError` if it has none."""
     _DIAGNOSTIC.check(value, "a message")
     if "message" in value:
-        return Notice(value["path"], value["message"], value["is_warning"])
+        return Notice(**value)
     if "n_documents" in value:
         return SourceFacts(**value)
     return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))

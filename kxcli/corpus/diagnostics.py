@@ -28,11 +28,18 @@ class SkippedRecords(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """A decision by the content of an input, such as its encoding."""
+    """A decision by the content of an input, such as its encoding.
+
+    Attributes:
+        encoding: The codec of a detected encoding; "" for another decision.
+        confidence: That of the encoding, from 0 to 1.
+    """
 
     path: str
     message: str
     is_warning: bool = False
+    encoding: str = ""
+    confidence: float = 1.0
 
 
 class SourceFacts(NamedTuple):

@@ -70,17 +70,32 @@ def peek_text(source: Source, encoding: str, stack: ExitStack) -> tuple[Source, 
         encoding: A codec's name, or `auto`.
         stack: Closes a stream.
     """
+    with _peek(source, stack) as (held, stream):
+        codec = detect_format("text", encoding, source.path, stream.peek, lambda diagnostic: None).encoding
+        head = stream.peek(_PEEKED_BYTES)
+    text = head.decode(codec, "replace")
+    return held, text if len(head) < _PEEKED_BYTES else text[: text.rfind("\n") + 1]
+
+
+def peek_bytes(source: Source, size: int, stack: ExitStack) -> tuple[Source, bytes]:
+    """Return an input that can still be read, and its first bytes, decompressed.
+
+    Args:
+        source: The input.
+        size: Bytes to return at most.
+        stack: Closes a stream.
+    """
+    with _peek(source, stack) as (held, stream):
+        return held, stream.peek(size)
+
+
+@contextmanager
+def _peek(source: Source, stack: ExitStack) -> Iterator[tuple[Source, Stream]]:
+    """Yield an input that can be read again later, and its decompressed beginning."""
     if source.size is None:
         file = RewindableReader(stack.enter_context(source.open()))
         attributes = {field.name: getattr(source, field.name) for field in fields(source)}
-        return HeldSource(**attributes, file=file), _read_head(cast(BinaryIO, file), source.path, encoding)
+        yield HeldSource(**attributes, file=file), Stream(cast(BinaryIO, file), source.path)
+        return
     with source.allow_change().open(_PEEKED_BYTES) as regular:
-        return source, _read_head(regular, source.path, encoding)
-
-
-def _read_head(file: BinaryIO, path: str, encoding: str) -> str:
-    stream = Stream(file, path)
-    codec = detect_format("text", encoding, path, stream.peek, lambda diagnostic: None).encoding
-    head = stream.peek(_PEEKED_BYTES)
-    text = head.decode(codec, "replace")
-    return text if len(head) < _PEEKED_BYTES else text[: text.rfind("\n") + 1]
+        yield source, Stream(regular, source.path)

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice
+from kxcli.corpus.encoding_guess import describe_encoding, guess_encoding
 from kxcli.corpus.reader_spec import RecordKind, RequestedKind, SourceFormat
 from kxcli.errors import InputError
 from kxcli.suffixes import RecordFormat, guess_record_format
@@ -53,11 +54,10 @@ def detect_format(
     is_auto = encoding == encodings.AUTO
     if is_auto:
         head = peek(encodings.AUTO_SAMPLE)
-        encoding, doubt = encodings.guess_encoding(head, complete=len(head) < encodings.AUTO_SAMPLE)
-        if doubt:
-            report(Notice(path, f"read as {encoding}, but {doubt}; give its --encoding", is_warning=True))
-        elif head:
-            report(Notice(path, f"read as {encoding}"))
+        encoding, confidence, doubt = guess_encoding(head, complete=len(head) < encodings.AUTO_SAMPLE)
+        if head:
+            what = f"read as {describe_encoding(encoding)}" + (f", but {doubt}; give its --encoding" if doubt else "")
+            report(Notice(path, what, bool(doubt), encoding, confidence))
     return SourceFormat(_decide_kind(kind, named, encoding, path, peek, report), encoding, is_guessed=is_auto)
 
 

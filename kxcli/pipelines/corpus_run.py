@@ -10,6 +10,7 @@ from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.compression import LiveInput
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, SourceFacts, format_place, locate_error
 from kxcli.corpus.documents import TextRecord
+from kxcli.corpus.encoding_guess import name_encoding
 from kxcli.corpus.groups import list_fields
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.numbering import check_sources
@@ -320,8 +321,14 @@ def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:
 
 
 def report_notice(notice: Notice, report: Report) -> None:
-    """Report a notice, as a warning if it may be wrong."""
-    (report.warning if notice.is_warning else report.note)(f"{notice.path}: {notice.message}")
+    """Report a notice, as a warning if it may be wrong, or count an encoding."""
+    message = f"{notice.path}: {notice.message}"
+    if notice.is_warning:
+        report.warning(message)
+    elif notice.encoding:
+        report.record_encoding(name_encoding(notice.encoding), message)
+    else:
+        report.note(message)
 
 
 def _report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs: list[sources.Source]) -> None:

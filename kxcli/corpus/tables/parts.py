@@ -3,10 +3,10 @@
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
-from kxcli.corpus import encodings
 from kxcli.corpus.compression import reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics, SourceFacts
 from kxcli.corpus.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
+from kxcli.corpus.encoding_guess import is_binary
 from kxcli.corpus.source_formats import detect_format
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, arrow_files, delimited, named_arrays, objects
@@ -84,7 +84,7 @@ def _open_part(
     reject_archive(data.head, source.path)
     source_format = detect_format(kind, reading.encoding, source.path, data.stream.peek, reading.report)
     reading.report(SourceFacts(source.path, source_format.encoding, kind))
-    if encodings.is_binary(data.head, source_format.encoding):
+    if is_binary(data.head, source_format.encoding):
         raise InputError(source.path, "looks like a binary file", "give a table, or name the right --encoding")
     if kind == "jsonl":
         return objects.read(data.stream, source_format, names, diagnostics)
