@@ -16,7 +16,6 @@ from kxcli.commands.group_options import parse_fields
 from kxcli.corpus.diagnostics import BadFieldError
 from kxcli.corpus.groups import GroupMaker
 from kxcli.errors import UsageError
-from kxcli.mining.documents.rows import DISPERSION_COLUMNS
 from kxcli.mining.keyness.measures import COLUMNS as KEYNESS_COLUMNS
 from kxcli.mining.wordcount.ranking import COLUMNS
 from kxcli.pipelines.wordcount.group_columns import OTHER_COLUMNS, find_group_columns, name_group_columns
@@ -68,7 +67,7 @@ def test_columns_are_named_after_fields():
     assert name_group_columns(["label", "@file", "@type", "meta.lang", "word", "p_value"]) == (
         *("label", "file", "@type", "meta.lang", "group_word", "group_p_value"),
     )
-    assert {*COLUMNS, *DISPERSION_COLUMNS, *KEYNESS_COLUMNS} <= OTHER_COLUMNS  # which no column of groups is named like
+    assert {*COLUMNS, *KEYNESS_COLUMNS} <= OTHER_COLUMNS  # which no column of groups is named like
 
 
 @pytest.mark.parametrize("by", [("a", "a"), ("@file", "file"), ("word", "group_word")])

@@ -366,7 +366,6 @@ def test_merge_of_no_rows_is_empty(kxcli):
     ("files", "place"),
     [
         (["word\tcount\tper_million\n甲\t1\t1.0\n"], "0.tsv:2: "),
-        (["word\tcount\trange\tdp\n甲\t1\t1\t0.0\n"], "0.tsv:2: has the column range; dispersion cannot be added"),
         (["甲\t1\n", "word\tcount\tdf\n甲\t1\t1\n"], "1.tsv:2: "),
         (["group\tword\tcount\nx\t甲\t1\n", "甲\t1\n"], "1.tsv:1: "),
         (["甲\t1\n乙\n"], "0.tsv:2: "),
