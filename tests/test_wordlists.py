@@ -10,6 +10,7 @@ import subprocess
 import sys
 from bisect import bisect_left
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -18,10 +19,10 @@ from hypothesis import strategies as st
 
 from kxcli.cli import COMMANDS, main
 from kxcli.commands import wordlists
-from kxcli.commands.option_types import decode_option
+from kxcli.commands.option_types import StopwordsType, decode_option
 from kxcli.errors import InputError
 from kxcli.kernel import load_kernel
-from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount
+from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, load_stopwords, stopwords
 from kxcli.mining.segment import dictionary
 from kxcli.mining.segment.dictionary import DictionaryError
 from kxcli.mining.segment.jieba_reference import JiebaTokenizer
@@ -412,3 +413,70 @@ def test_jieba_replaces_kernel_that_refuses_a_dictionary(kxcli):
     quiet = kxcli(*use, "-q", stdin=given)
     assert quiet.err == ""
     assert ended.out == quiet.out == kxcli(*use, "--engine", "jieba", stdin=given).out != b""
+
+
+# Built-in lists of stop words
+
+
+@pytest.mark.parametrize(
+    ("name", "n_words", "examples"),
+    [("zh", 794, "的 了 这个 因为"), ("zh-tw", 794, "的 了 這個 因為 這裡"), ("en", 1298, "the of don't")],
+)
+def test_built_in_list_has_its_words_source_and_license(name, n_words, examples):
+    words = load_stopwords(name)
+    assert len(words) == n_words and words >= {*examples.split()}
+    assert all(word == word.strip() != "" for word in words)
+    path = Path(stopwords.__file__).with_name(f"{name}.txt")
+    head = path.read_text(encoding="utf-8").splitlines()[0]
+    assert re.search(r"stopwords-iso.* MIT license; from stopwordsiso \d+\.\d+", head)
+    assert ("OpenCC" in head) == (name == "zh-tw")
+    assert "Permission is hereby granted" in path.with_name("LICENSE").read_text(encoding="utf-8")
+
+
+def test_built_in_lists_and_files_add_up(kxcli):
+    text = "the 的 甲 乙 因為 因为\n"
+    (kxcli.folder / "own").write_text("甲\n", encoding="utf-8")
+    (kxcli.folder / "@zh").write_text("乙\n", encoding="utf-8")
+
+    def count(*lists):
+        options = [argument for name in lists for argument in ("--stopwords", name)]
+        return {row[0] for row in kxcli("wordcount", "-t", "space", *options, stdin=text).rows}
+
+    assert count("@zh") == {"the", "甲", "乙", "因為"}
+    assert count("@zh", "own", "@en", "@zh-tw") == {"乙"}
+    assert count("./@zh") == {"the", "的", "甲", "因為", "因为"}
+
+
+@pytest.mark.parametrize("name", ["wordcount", "segment", "collocate", "keyness", "hsic", "keywords"])
+def test_commands_exclude_the_words_of_a_built_in_list(kxcli, name):
+    text = "因为 苹果 好吃 甜美\n因为 苹果 好吃 甜美\n"
+    commands = {
+        "wordcount": ((), text),
+        "segment": ((), text),
+        "collocate": (("苹果", "--min-count", 1), text),
+        "keyness": (("--reference", "ref", "--min-count", 1), text),
+        "keywords": (("--learn-idf", "in", "--min-length", 2), ""),
+        "hsic": (("--screen", "label", "-x", "text", "--kernel-x", "bow", "--min-df", 1), ""),
+    }
+    options, stdin = commands[name]
+    (kxcli.folder / "in").write_text(text + "因为 别的 好吃\n因为 别的 甜美\n", encoding="utf-8")
+    (kxcli.folder / "ref").write_text("别的 东西\n", encoding="utf-8")
+    rows = "".join(f"{i % 2}\t{'因为' if i % 2 else '没有'} 苹果 {'甜' if i % 3 else '酸'}\n" for i in range(20))
+    stdin = f"label\ttext\n{rows}" if name == "hsic" else stdin
+    arguments = (name, *options, "-t", "space")
+    assert "因为" in kxcli(*arguments, stdin=stdin).text
+    assert "因为" not in kxcli(*arguments, "--stopwords", "@zh", stdin=stdin).text
+
+
+@pytest.mark.parametrize("name", ["@", "@fr", "@ZH", "@zh_tw"])
+def test_unknown_built_in_list_names_the_others(kxcli, name):
+    error = kxcli("wordcount", "--stopwords", name, code=2).err
+    assert f"there is no list '{name}': choose from @zh, @zh-tw, @en, or write ./{name} for a file" in error
+    with pytest.raises(ValueError, match="name must be one of 'zh', 'zh-tw', 'en'"):
+        load_stopwords(name)
+
+
+def test_names_of_built_in_lists_complete():
+    complete = StopwordsType().shell_complete
+    assert [item.value for item in complete(None, None, "@z")] == ["@zh", "@zh-tw"]
+    assert [(item.value, item.type) for item in complete(None, None, "z")] == [("z", "file")]
