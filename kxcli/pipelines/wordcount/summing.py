@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _MAX_DIGITS = 18  # a count must fit 64 bits
 _HINT = "merge only outputs of kxcli wordcount"
-_NOT_ADDITIVE = {"per_million": "--per-million", **dict.fromkeys(DISPERSION_COLUMNS, "--dispersion")}
+_NOT_ADDITIVE = {
+    "per_million": "rates cannot be added; count without --per-million, then merge",
+    **dict.fromkeys(DISPERSION_COLUMNS, "dispersion cannot be added; count without --dispersion, then merge"),
+}
 _MEMORY_SHARES = 4  # sums take one of them, and writing them some more
 
 
@@ -128,9 +131,9 @@ def _merge_columns(left: TableColumns, right: TableColumns) -> TableColumns | No
 
 
 def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> TableColumns:
-    for name, option in _NOT_ADDITIVE.items():
+    for name, hint in _NOT_ADDITIVE.items():
         if name in cells:
-            diagnostics.fail(f"has the column {name}", f"it cannot be added; count without {option}, then merge")
+            diagnostics.fail(f"has the column {name}", hint)
     others = tuple(name for name in ("word", "count", "df") if name in cells)
     columns = TableColumns(find_group_columns(cells), others)
     if not {"word", "count"} <= set(others) or len(columns.names) != len(cells):
