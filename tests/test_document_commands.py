@@ -288,3 +288,64 @@ def test_matrix_in_python_rejects_wrong_arguments():
         count_matrix(["a"], Counting(is_grouped=True))
     with pytest.raises(ValueError, match="min_count"):
         count_matrix(["a"], min_count=0)
+
+
+# Keywords of files
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of jieba
+def test_keywords_of_files_are_those_of_jieba(corpus):
+    from jieba.analyse import extract_tags
+
+    ended = corpus("keywords", "--document", "file", "--top", 3, "--header", *FILES, "-j", 1, "--shard-size", 600)
+    assert ended.rows[0] == ["file", "keyword", "weight"]
+    found = {}
+    for file, word, weight in ended.rows[1:]:
+        found.setdefault(file, {})[word] = float(weight)
+    for name in FILES[:2]:
+        data = (corpus.folder / name).read_bytes()
+        text = (gzip.decompress(data) if "packed" in name else data).decode()
+        assert found[name] == dict(extract_tags(text, topK=3, withWeight=True))
+    assert found.keys() == set(FILES[:2])
+
+
+def test_keywords_of_files_as_json(corpus):
+    files = ["c/records.jsonl", "c/void.txt", "c/long.txt"]
+    options = ("keywords", "--document", "file", "--top", 2, "-f", "jsonl")
+    ended = corpus(*options, "--learn-idf", *files)
+    rows = [json.loads(line) for line in ended.text.splitlines()]
+    assert [row["file"] for row in rows] == files
+    assert [len(row["keywords"]) for row in rows] == [2, 0, 2]
+    assert list(rows[0]) == ["file", "keywords"]
+    data = (corpus.folder / "c/long.txt").read_bytes()
+    piped = json.loads(corpus(*options, "--shard-size", 600, stdin=data).text)
+    assert piped == {"file": "<stdin>", "keywords": json.loads(corpus(*options, "c/long.txt").text)["keywords"]}
+
+
+def test_learned_idf_counts_files(kxcli):
+    for name, text in {"a": "北京\n北京", "b": "北京\n上海", "c": "广州"}.items():
+        (kxcli.folder / name).write_text(text, encoding="utf-8")
+    kxcli("keywords", "--document", "file", "--learn-idf", "--save-idf", "idf.txt", "a", "b", "c")
+    idf = dict(line.split(" ") for line in (kxcli.folder / "idf.txt").read_text(encoding="utf-8").splitlines())
+    assert {word: round(float(value), 3) for word, value in idf.items()} == {
+        "上海": 1.099,
+        "北京": 0.405,
+        "广州": 1.099,
+    }
+
+
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_file_beyond_the_memory_is_rejected(kxcli, monkeypatch, is_piped):
+    from kxcli.pipelines import engines
+
+    monkeypatch.setattr(engines, "get_max_line_bytes", lambda run, cost: 10)
+    (kxcli.folder / "long").write_text("北京\n上海\n", encoding="utf-8")
+    (kxcli.folder / "short").write_text("北京\n", encoding="utf-8")
+    given = ("-", "short") if is_piped else ("long", "short")
+    options = ("keywords", "--document", "file", "-j", 1, *given)
+    data = (kxcli.folder / "long").read_bytes()
+    ended = kxcli(*options, code=1, stdin=data)
+    assert f"{'<stdin>' if is_piped else 'long'}: the file has more than" in ended.err and "split the file" in ended.err
+    ended = kxcli(*options, "--on-error", "skip", stdin=data)
+    assert [row[0] for row in ended.rows] == ["short"]
+    assert "1 file skipped: more than" in ended.err and f"{'<stdin>' if is_piped else 'long'}:1" in ended.err

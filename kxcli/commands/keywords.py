@@ -45,6 +45,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli keywords --top 5 articles.txt
       kxcli keywords --field review -f jsonl reviews.csv > keywords.jsonl
       kxcli keywords --learn-idf --save-idf idf.txt -r corpus --glob '*.txt' -o keywords.tsv
+      kxcli keywords --document file --learn-idf -r corpus -f jsonl > keywords.jsonl
       kxcli keywords --method textrank --pos n,ns,nr articles.txt
     """
     with open_session(ctx) as session:
@@ -54,7 +55,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.output import sink
         from kxcli.pipelines import corpus_run, engines
         from kxcli.pipelines.keywords import learned_idf
-        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, TYPES, make_keyword_job
+        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, FILE_COLUMNS, TYPES, make_keyword_job
 
         if session.sink.save_idf is not None:
             sink.check(session.sink.save_idf, option="--save-idf")
@@ -62,10 +63,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         _report_unknown_tags(extraction, session.report)
         is_tagged = bool(extraction.tags)
         idf = None if options["idf"] is None else IdfTable.from_mapping(wordlists.read_idf(options["idf"]))
+        is_file = options["document"] == "file"
+        columns = FILE_COLUMNS if is_file else COLUMNS
         spec = corpus_run.make_reader_spec(
             session.source,
             unit="document",
-            added_fields=(FIELD,) if session.sink.format == "jsonl" else (),
+            joins_documents=is_file,
+            added_fields=(FIELD,) if session.sink.format == "jsonl" and not is_file else (),
             max_line=engines.get_max_line_bytes(session.run, _TAGGED_LINE_COST if is_tagged else _LINE_COST),
         )
         modules = ["kxcli.pipelines.keywords.render_keywords", "kxcli.corpus.shards"]
@@ -76,7 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                     learned_idf.save_idf(idf, session.sink.save_idf, session.report)
             resources = make_resources(extraction, idf, session.report.warning)
             job = make_keyword_job(extraction, session.sink.line_format)
-            session.write_lines(fill_placeholders(corpus.stream(job, resources)), COLUMNS, TYPES)
+            session.write_lines(fill_placeholders(corpus.stream(job, resources)), columns, TYPES)
 
 
 def _build_extraction(options: dict[str, Any], report: Report) -> "Extraction":

@@ -63,6 +63,12 @@ WORD_OPTIONS = (
 
 METHOD_OPTIONS = (
     option(
+        "--document",
+        "Find the keywords of each line or record, or of each file as a whole.",
+        choices=["line", "file"],
+        default="line",
+    ),
+    option(
         "--method",
         "Weigh words by their frequency (tfidf, as jieba.analyse.extract_tags) or by their neighbors "
         "(textrank, as jieba.analyse.textrank; many times slower).",

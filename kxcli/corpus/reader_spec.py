@@ -61,11 +61,12 @@ class ReaderSpec:
         added_fields: The fields that the output adds to each record; then documents have their record, and one with
             such a field is rejected.
         numbering: Whether documents have numbers: each its own ("line"), or all of a source the same ("file").
+        joins_documents: Whether all documents of a source are one, with its path as the key.
         counts_documents: Whether the diagnostics of a task have the facts of its sources.
         delimiter: The delimiter of CSV and TSV, as in `Dialect`; None for that of the format.
         has_header: Whether the first row of CSV and TSV has the names of the columns; else they have numbers.
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
-        given_paths: The paths in groups, as the user named them, of inputs with other paths on a cluster.
+        given_paths: The paths in groups and keys, as the user named them, of inputs with other paths on a cluster.
     """
 
     field: str = DEFAULT_FIELD
@@ -79,6 +80,7 @@ class ReaderSpec:
     names_sources: bool = False
     added_fields: tuple[str, ...] = ()
     numbering: Numbering | None = None
+    joins_documents: bool = False
     counts_documents: bool = False
     delimiter: str | None = None
     has_header: bool = True

@@ -10,6 +10,7 @@ from kxcli.corpus.delimited_records import read_rows
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.documents import Document, TextBlock, TextRecord
 from kxcli.corpus.groups import GroupMaker
+from kxcli.corpus.joining import join_documents
 from kxcli.corpus.json_records import parse_document, read_elements
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.numbering import number_documents
@@ -52,7 +53,7 @@ def read_documents(
         documents = _count_records(documents, diagnostics)
     if spec.numbering is not None:
         documents = number_documents(documents, spec.numbering, diagnostics, source_number)
-    yield from documents
+    yield from join_documents(documents, spec, diagnostics) if spec.joins_documents else documents
 
 
 def _count_records(records: Iterable[TextRecord], diagnostics: ReadDiagnostics) -> Iterator[TextRecord]:

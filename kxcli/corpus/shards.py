@@ -171,7 +171,7 @@ class TaskPlanner(NamedTuple):
     def _plan(self, source: Source) -> Iterator[ShardTask]:
         """Yield the tasks of one source."""
         kind = self._choose_kind(source)
-        if self._is_small(source):
+        if self._is_small(source) or (self.spec.joins_documents and source.size is not None):
             is_fixed = self.is_resumable or self.is_reread
             shard = FileShard(source if is_fixed else source.allow_change(), kind)
             yield ShardTask((shard,), source.size or 0, source.path)
@@ -234,7 +234,8 @@ class TaskPlanner(NamedTuple):
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
         if self.kind == "records" and source_format.kind == "text":
             raise _make_unknown_error(source.path)
-        split = self._split_lines if source_format.is_splittable else self._split_documents
+        is_split = source_format.is_splittable and not self.spec.joins_documents
+        split = self._split_lines if is_split else self._split_documents
         last = 0
         try:
             with nullcontext() if self.live is None else self.live.follow(stream):

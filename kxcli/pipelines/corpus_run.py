@@ -126,7 +126,7 @@ class Corpus:
             absolute = [source.make_absolute() for source in self.sources]
             self._given_paths = {one.path: given.path for one, given in zip(absolute, self.sources, strict=True)}
             self.sources = absolute
-            if spec.by != list_fields(spec.by):
+            if spec.by != list_fields(spec.by) or spec.joins_documents:
                 spec = replace(spec, given_paths=self._given_paths)
         if spec.numbering is not None:
             check_sources(len(self.sources))

@@ -30,6 +30,11 @@ class KeywordRecord(LineRecord, Protocol):
         ...
 
     @property
+    def key(self) -> str | int | None:
+        """Its identifier, if the output has it instead of a number."""
+        ...
+
+    @property
     def record(self) -> str:
         """The fields as a JSON object without its last brace."""
         ...

@@ -1,6 +1,6 @@
 """Keywords -> rows of TSV or CSV, or lines of JSON.
 
-The number of a document is a placeholder here: see `kxcli.mining.rendered_lines`.
+The number of a document that has no key is a placeholder here: see `kxcli.mining.rendered_lines`.
 """
 
 import json
@@ -11,6 +11,7 @@ from kxcli.mining.rendered_lines import NUMBER
 from kxcli.output.rows import RowFormat, escape_tsv, format_shortest, quote_csv
 
 COLUMNS = ("document", "keyword", "weight")
+FILE_COLUMNS = ("file", "keyword", "weight")  # if a document is a file
 TYPES: dict[str, type] = {"document": int, "weight": float}  # of columns of numbers
 FIELD = "keywords"  # that JSON records get
 
@@ -27,16 +28,18 @@ def make_keyword_job(extraction: Extraction, row_format: RowFormat) -> KeywordJo
     return KeywordJob(extraction, {"tsv": render_tsv, "csv": render_csv, "jsonl": render_json}[row_format])
 
 
-def render_tsv(_record: KeywordRecord, keywords: list[Keyword]) -> bytes:
+def render_tsv(record: KeywordRecord, keywords: list[Keyword]) -> bytes:
     """Return a row for each keyword of a document."""
+    start = NUMBER if record.key is None else _encode(escape_tsv(record.key))
     rows = [f"\t{escape_tsv(word)}\t{format_shortest(weight)}\n" for word, weight in keywords]
-    return b"".join([NUMBER + _encode(row) for row in rows])
+    return b"".join([start + _encode(row) for row in rows])
 
 
-def render_csv(_record: KeywordRecord, keywords: list[Keyword]) -> bytes:
+def render_csv(record: KeywordRecord, keywords: list[Keyword]) -> bytes:
     """Return a row for each keyword of a document."""
+    start = NUMBER if record.key is None else _encode(quote_csv(str(record.key)))
     rows = [f",{quote_csv(word)},{format_shortest(weight)}\n" for word, weight in keywords]
-    return b"".join([NUMBER + _encode(row) for row in rows])
+    return b"".join([start + _encode(row) for row in rows])
 
 
 def render_json(record: KeywordRecord, keywords: list[Keyword]) -> bytes:
