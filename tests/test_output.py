@@ -386,7 +386,7 @@ def test_options_for_paths_have_a_role():
     for name in COMMANDS:
         for param in cli.get_command(click.Context(cli), name).params:
             metavar = (param.metavar or "").rpartition(" ")[2]
-            is_path = metavar in ("FILE", "DIR", "KB", "REF", "LABELED", "GOLD", "MODEL", "[INPUT]...")
+            is_path = metavar.split("|")[0] in ("FILE", "DIR", "KB", "REF", "LABELED", "GOLD", "MODEL", "[INPUT]...")
             assert isinstance(param.type, PathType) == is_path, param
             if is_path:
                 assert (param.type.role == "folder") == (param.metavar == "DIR"), param
