@@ -14,12 +14,14 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from kxcli.cli import main
+from kxcli.mining.segment import compiled, jieba_reference
 from kxcli.tuning import configure_process
 
 configure_process()  # as the program does, before numpy is imported
@@ -215,6 +217,20 @@ def _cache():
     """Keep the cache of this user free of dictionaries of tests."""
     with tempfile.TemporaryDirectory(prefix="kxcli-test-cache-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables():
+    """Read the tables of jieba once in this process."""
+    import kernel_texts as once
+
+    read_tags = cache(jieba_reference._read_tags)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jieba_reference._import_jieba().Tokenizer, "gen_pfdict", staticmethod(once.parse_dictionary))
+        patch.setattr(jieba_reference, "_read_tags", lambda main: dict(read_tags(main)))
+        patch.setattr(compiled, "_list_kinds", once.list_kinds)
+        patch.setattr(compiled, "_list_probabilities", once.list_probabilities)
         yield
 
 

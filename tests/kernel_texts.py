@@ -66,7 +66,7 @@ class Reference:
     """jieba with a dictionary: its tokens in each mode, and the dictionary in the form for the kernel."""
 
     def __init__(self, dictionary=None):
-        with patch.object(jieba_reference._import_jieba().Tokenizer, "gen_pfdict", staticmethod(_generate_prefixes)):
+        with patch.object(jieba_reference._import_jieba().Tokenizer, "gen_pfdict", staticmethod(parse_dictionary)):
             self.dictionary = dictionary or Dictionary()
             self.jieba = JiebaTokenizer(self.dictionary)
 
@@ -84,27 +84,30 @@ class Reference:
         """Return the compiled dictionary; the cache of the user is neither read nor written."""
         with (
             patch.object(jieba_reference, "JiebaTokenizer", lambda dictionary: self.jieba),
-            patch.object(compiled, "_list_kinds", _list_kinds),
-            patch.object(compiled, "_list_probabilities", _list_probabilities),
+            patch.object(compiled, "_list_kinds", list_kinds),
+            patch.object(compiled, "_list_probabilities", list_probabilities),
         ):
             return compiled._compile(self.dictionary)
 
 
-_list_kinds = cache(compiled._list_kinds)
-_list_probabilities = cache(compiled._list_probabilities)
-_original_generate_prefixes = jieba_reference._import_jieba().Tokenizer.gen_pfdict
+list_kinds = cache(compiled._list_kinds)
+list_probabilities = cache(compiled._list_probabilities)
+parse_any_dictionary = jieba_reference._import_jieba().Tokenizer.gen_pfdict
 
 
 @cache
 def load_frequencies():
     """Return the frequencies of jieba's own words and their prefixes, and their total."""
     with jieba_reference._open_dictionary() as file:
-        return _original_generate_prefixes(file)
+        return parse_any_dictionary(file)
 
 
-def _generate_prefixes(file):
-    if not hasattr(file, "name"):  # not jieba's own dictionary
-        return _original_generate_prefixes(file)
+def parse_dictionary(file):
+    """Parse a dictionary as jieba does, its own only once."""
+    with jieba_reference._open_dictionary() as own:
+        path = own.name
+    if getattr(file, "name", None) != path:
+        return parse_any_dictionary(file)
     file.close()
     frequencies, total = load_frequencies()
     return frequencies.copy(), total
