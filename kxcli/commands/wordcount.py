@@ -48,6 +48,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli wordcount news.txt | head
       kxcli wordcount -r corpus --glob '*.txt' --encoding auto -o counts.tsv
       kxcli wordcount --by label --df --header reviews.jsonl
+      kxcli wordcount -r corpus --by @folder --top 20 --header
       kxcli wordcount -r corpus --document file --df --dispersion --header
       kxcli wordcount -r corpus --document file --min-count 5 -o counts.mtx
       kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv

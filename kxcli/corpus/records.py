@@ -96,12 +96,13 @@ def _read_numbered(
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
     if source_format.kind == "text":
         is_splittable = source_format.is_splittable
+        group = groups.make(())
         for document in (
             read_text_lines(stream, decoder, spec, diagnostics)
             if is_splittable
             else make_documents(decoder.read_text(stream), spec)
         ):
-            yield diagnostics.line, _set_group(document, groups.make(())) if spec.by else document
+            yield diagnostics.line, _set_group(document, group) if group else document
     elif source_format.kind == "jsonl":
         lines = number_lines(decoder.read_lines(stream), diagnostics)
         yield from parse_lines(lines, partial(parse_document, spec=spec, groups=groups), diagnostics)
