@@ -364,7 +364,7 @@ def test_merged_partials_are_those_of_all_records(lines, at):
 
 
 class Line(Text):
-    n_before, source, record = 0, None, "{"
+    n_before, source, record, key = 0, None, "{", None
 
 
 # Errors
