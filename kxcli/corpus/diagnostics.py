@@ -100,7 +100,8 @@ class ReadDiagnostics:
     def get_facts(self, encoding: str, kind: str) -> SourceFacts:
         """Return the facts so far: lines of text that were not skipped, or records."""
         n_lines = self.line - self._first_line - self._n_skipped
-        return SourceFacts(self.path, encoding, kind, n_lines if kind == "text" else self.n_records)
+        is_text = kind not in ("parquet", "arrow")
+        return SourceFacts(self.path, encoding if is_text else "", kind, n_lines if kind == "text" else self.n_records)
 
     def fail(self, what: str, hint: str) -> NoReturn:
         """Raise `InputError` at the current line."""

@@ -83,7 +83,7 @@ class InputChecker:
                 except InputError as bad:
                     error = locate_error(bad)
                     self.error = self.error or error
-                yield self._make_row(source.path, found, error, is_text=is_text)
+                yield self._make_row(source, found, error, is_text=is_text)
 
     def _read(self, source: "Source", found: list[Diagnostic], workspace: Workspace) -> Iterator[int]:
         """Yield the sizes of tasks that have been read."""
@@ -96,7 +96,9 @@ class InputChecker:
                 task.release()
                 yield task.size
 
-    def _make_row(self, path: str, found: list[Diagnostic], error: InputError | None, *, is_text: bool) -> CheckRow:
+    def _make_row(
+        self, source: "Source", found: list[Diagnostic], error: InputError | None, *, is_text: bool
+    ) -> CheckRow:
         notices = [one for one in found if isinstance(one, Notice)]
         facts = [one for one in found if isinstance(one, SourceFacts)]
         is_text = is_text and not any(one.kind in BINARY_FORMATS for one in facts)
@@ -109,8 +111,9 @@ class InputChecker:
             encoding = detected[0].encoding if detected else ""
             confidence = RoundTripFloat(round(detected[0].confidence, _DIGITS)) if detected else None
         if self._report.summary is not None:
-            self._report.summary.add_input(path, encoding=encoding, kind=facts[0].kind if facts else "")
-        return CheckRow(path, encoding, confidence, error.line if error else None, error.what if error else "")
+            self._report.summary.add_input(source.path, encoding=encoding)
+            corpus_run.summarize_inputs(found, self._report.summary, [source])
+        return CheckRow(source.path, encoding, confidence, error.line if error else None, error.what if error else "")
 
 
 def check_inputs(session: "Session", options: "Mapping[str, Any]") -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from kxcli.corpus import encodings, shards, sources
@@ -216,7 +217,7 @@ class Corpus:
             raise locate_error(error) from None
         finally:
             if not self._is_reported and self.report.summary is not None:
-                _summarize_inputs(self._diagnostics, self.report.summary, self.sources, self._given_paths)
+                summarize_inputs(self._diagnostics, self.report.summary, self.sources, self._given_paths)
         self.spooled = [record for number in sorted(spooled) for record in spooled[number]]
         if not self._is_reported:
             _report_diagnostics(self._diagnostics, self.report, self.sources)
@@ -350,13 +351,20 @@ def _report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, input
         report.record_skips(kind, sum(records.count for records in same_kind), examples, are_documents=True)
 
 
-def _summarize_inputs(
+def summarize_inputs(
     diagnostics: Iterable[Diagnostic],
     summary: RunSummary,
     inputs: list[sources.Source],
-    given_paths: Mapping[str, str],
+    given_paths: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Add the inputs to the summary, with the facts known so far."""
+    """Add the inputs to the summary, with the facts known so far.
+
+    Args:
+        diagnostics: Those of their readers.
+        summary: Receives the facts.
+        inputs: The inputs.
+        given_paths: The names of inputs as the user wrote them, where they differ.
+    """
     for source in inputs:
         summary.add_input(given_paths.get(source.path, source.path), n_bytes=source.size or 0)
     known = {source.path for source in inputs}
