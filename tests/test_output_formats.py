@@ -178,6 +178,35 @@ def test_parquet_has_the_rows_of_the_other_formats(run, name):
             assert cell is None or isinstance(cell, kinds[key]) or (kinds[key], type(cell)) == (float, int), key
 
 
+def test_outputs_in_parquet_are_merged(run):
+    pytest.importorskip("pyarrow")
+    count = ["wordcount", "-t", "space", "--by", "label", "--df", "in.jsonl"]
+    for name in ("a.parquet", "a.csv", "b.csv"):
+        run(*count, "-o", name)
+    expected = run("wordcount", "--merge", "a.csv", "b.csv").out
+    assert run("wordcount", "--merge", "a.parquet", "b.csv").out == expected
+    data = (run.folder / "a.parquet").read_bytes()
+    assert run("wordcount", "--merge", "b.csv", "-", "--input-format", "csv", stdin=data, code=1).out == b""
+    alone = run("wordcount", "--merge", "--input-format", "parquet", stdin=data).out
+    assert alone == run("wordcount", "--merge", "a.csv").out != b""
+
+
+@pytest.mark.parametrize(
+    ("cells", "what"),
+    [
+        ({"word": [None]}, "a word that is not a string"),
+        ({"count": [None]}, "has None as its count"),
+        ({"count": [1.5]}, "has 1.5 as its count"),
+    ],
+)
+def test_parquet_without_counts_is_refused(run, cells, what):
+    pyarrow, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pyarrow.table({"word": ["x"], "count": [1], **cells}), run.folder / "a.parquet")
+    assert f"a.parquet:1: has {what.removeprefix('has ')}" in run("wordcount", "--merge", "a.parquet", code=1).err
+    (run.folder / "a.parquet").write_bytes(b"PAR1 damaged")
+    assert "a.parquet: is not a valid Parquet file" in run("wordcount", "--merge", "a.parquet", code=1).err
+
+
 @pytest.mark.parametrize("name", ["wordcount", "segment", "kwic", "keywords"])
 def test_parquet_of_no_rows_has_its_columns(run, name):
     pytest.importorskip("pyarrow")

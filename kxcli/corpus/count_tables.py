@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import chain, groupby, pairwise
 from typing import Any, Literal, NamedTuple
 
+from kxcli.corpus.arrow_groups import ArrowKind, hold_stream, name_arrow_errors, open_groups
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics, SourceFacts
@@ -14,7 +15,6 @@ from kxcli.corpus.reader_spec import RecordKind
 from kxcli.corpus.row_reader import DelimitedRows, is_unicode, number_lines, parse_object
 from kxcli.corpus.source_formats import detect_format
 from kxcli.corpus.sources import Source
-from kxcli.errors import InputError
 from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_count
 
@@ -38,7 +38,7 @@ def read_count_rows(
     known: str,
     report: Callable[[Diagnostic], None],
 ) -> Iterator[CountRow]:
-    """Yield the rows of a TSV, CSV or JSONL file.
+    """Yield the rows of a TSV, CSV, JSONL, Parquet or Arrow file.
 
     Args:
         source: The file.
@@ -52,8 +52,9 @@ def read_count_rows(
         InputError: For a line that is no such row.
     """
     kind = kind or guess_record_format(source.path)
-    if kind not in (None, "text", "jsonl", "csv", "tsv"):
-        raise InputError(source.path, f"is in the format {kind}", "give counts as TSV, CSV or JSONL")
+    if kind == "parquet" or kind == "arrow":
+        yield from _read_columns(source, "parquet" if kind == "parquet" else "arrow", report)
+        return
     with source.open() as file:
         diagnostics = ReadDiagnostics(source.path, "stop")
         stream = Stream(file, source.path)
@@ -74,6 +75,24 @@ def read_count_rows(
             yield row
         n_bytes = stream.n_bytes if source.size is None else source.size
         report(SourceFacts(source.path, source_format.encoding, kind, n_rows, n_bytes))
+
+
+def _read_columns(source: Source, kind: ArrowKind, report: Callable[[Diagnostic], None]) -> Iterator[CountRow]:
+    """Yield the rows of a Parquet or Arrow file."""
+    diagnostics = ReadDiagnostics(source.path, "stop")
+    with source.open() as file, name_arrow_errors(source.path, kind):
+        stream = Stream(file, source.path, refuses_archives=False)
+        reader = open_groups(hold_stream(stream), kind)
+        for batch in reader.iter_batches(reader.schema.names, None):
+            for cells in batch.to_pylist():
+                if type(cells.get("word", "")) is not str:
+                    diagnostics.fail(
+                        "has a word that is not a string", "give an output of -f parquet as it was written"
+                    )
+                yield CountRow(cells, diagnostics)
+                diagnostics.line += 1
+        n_bytes = stream.n_bytes if source.size is None else source.size
+        report(SourceFacts(source.path, "", kind, diagnostics.line - 1, n_bytes))
 
 
 def looks_like_counts(head: str, fields: Collection[str]) -> bool:
