@@ -291,7 +291,7 @@ def check_killed_runs(kxcli, command, times, names):
     rng = random.Random(times)
     use = (*command, "--shard-size", "64K", "--checkpoint", "ck", "-o", "out", *names)
     start = time.monotonic()
-    undisturbed = kxcli(*command, *names).out
+    undisturbed = kxcli.run(*command, *names).out
     seconds = time.monotonic() - start
     n_killed = 0
     while n_killed < times:
@@ -317,7 +317,8 @@ def check_killed_runs(kxcli, command, times, names):
 def test_killed_run_continues(kxcli):
     write(kxcli, "a.txt", lines(1, 4_000))
     write(kxcli, "b.txt.gz", gzip.compress(lines(2, 500).encode()))
-    check_killed_runs(kxcli, ("wordcount", "--engine", "jieba"), 2, ("a.txt", "b.txt.gz"))
+    write(kxcli, "dict", "今天 5\n天气 3\n")
+    check_killed_runs(kxcli, ("wordcount", "--engine", "jieba", "--dict", "dict"), 2, ("a.txt", "b.txt.gz"))
 
 
 @pytest.mark.slow

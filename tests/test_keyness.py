@@ -357,7 +357,7 @@ def test_tables_are_detected_by_content(head, fields, is_table):
 @pytest.fixture
 def corpora_of_two(kxcli):
     """Texts of many lines, in one file and in several."""
-    lines = {path: path.read_text(encoding="utf-8").splitlines(keepends=True) * 8 for path in (TECH, NEWS)}
+    lines = {path: path.read_text(encoding="utf-8").splitlines(keepends=True) * 3 for path in (TECH, NEWS)}
     for name, path in (("t", TECH), ("r", NEWS)):
         (kxcli.folder / name).write_text("".join(lines[path]), encoding="utf-8")
         for part in range(3):

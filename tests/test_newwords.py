@@ -583,9 +583,9 @@ def test_top_0_prints_nothing_without_a_note(kxcli):
 
 @pytest.fixture(scope="session")
 def big(tmp_path_factory):
-    """Return a file of several MB."""
+    """Return a file of a megabyte or two."""
     path = tmp_path_factory.mktemp("big") / "big.txt"
-    path.write_text(word_text(random.Random(1), HAN, 20_000, 400_000), encoding="utf-8")
+    path.write_text(word_text(random.Random(1), HAN, 20_000, 200_000), encoding="utf-8")
     return path
 
 

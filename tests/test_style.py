@@ -107,9 +107,11 @@ def prose(path):
 
 
 def faults(texts):
-    for line, text in texts:
-        flat = " ".join(text.split())
-        for word, instead, allowed in WORDS:
+    flat_texts = [(line, " ".join(text.split())) for line, text in texts]
+    whole = "\n".join(text for _, text in flat_texts)
+    words = [row for row in WORDS if row[0].search(whole)]  # few, so that lines are searched for few
+    for line, flat in flat_texts:
+        for word, instead, allowed in words:
             rest = allowed.sub("", flat) if allowed else flat
             if found := word.search(rest):
                 yield line, found.group(0), instead
