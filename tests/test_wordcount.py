@@ -329,7 +329,7 @@ def test_merge_reads_stdin_and_all_formats(kxcli):
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
 @pytest.mark.parametrize("word", ["{", "{}", '{"a":1}', "count", "word", "5", '"', ",", "a,b", "\\t", "#"])
 def test_merge_accepts_header_names_as_words(kxcli, word, form):
-    written = kxcli("wordcount", "-t", "space", "--punct", "-f", form, stdin=f"{word} ~")
+    written = kxcli("wordcount", "--input-format", "text", "-t", "space", "--punct", "-f", form, stdin=f"{word} ~")
     assert kxcli("wordcount", "--merge", "-f", form, stdin=written.out).out == written.out
 
 

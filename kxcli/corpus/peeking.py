@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.lines import RawReader
+from kxcli.corpus.reader_spec import RecordKind
 from kxcli.corpus.source_formats import detect_format
 from kxcli.corpus.sources import Source
 
@@ -62,8 +63,22 @@ class HeldSource(Source):
         yield cast(BinaryIO, self.file)
 
 
-def peek_text(source: Source, encoding: str, stack: ExitStack) -> tuple[Source, str]:
-    """Return an input that can still be read, and the whole lines at its beginning.
+class PeekedSource(NamedTuple):
+    """An input that can still be read.
+
+    Attributes:
+        source: The input.
+        head: The whole lines at its beginning; "" of a binary format.
+        kind: The format by its name or its content.
+    """
+
+    source: Source
+    head: str
+    kind: RecordKind
+
+
+def peek_source(source: Source, encoding: str, stack: ExitStack) -> PeekedSource:
+    """Return an input with its beginning.
 
     Args:
         source: The input.
@@ -71,10 +86,11 @@ def peek_text(source: Source, encoding: str, stack: ExitStack) -> tuple[Source, 
         stack: Closes a stream.
     """
     with _peek(source, stack) as (held, stream):
-        codec = detect_format("text", encoding, source.path, stream.peek, lambda diagnostic: None).encoding
-        head = stream.peek(_PEEKED_BYTES)
-    text = head.decode(codec, "replace")
-    return held, text if len(head) < _PEEKED_BYTES else text[: text.rfind("\n") + 1]
+        found = detect_format("sniffed", encoding, source.path, stream.peek, lambda diagnostic: None)
+        head = b"" if found.kind in ("parquet", "arrow") else stream.peek(_PEEKED_BYTES)
+    text = head.decode(found.encoding, "replace")
+    text = text if len(head) < _PEEKED_BYTES else text[: text.rfind("\n") + 1]
+    return PeekedSource(held, text, found.kind)
 
 
 def peek_bytes(source: Source, size: int, stack: ExitStack) -> tuple[Source, bytes]:
@@ -95,7 +111,7 @@ def _peek(source: Source, stack: ExitStack) -> Iterator[tuple[Source, Stream]]:
     if source.size is None:
         file = RewindableReader(stack.enter_context(source.open()))
         attributes = {field.name: getattr(source, field.name) for field in fields(source)}
-        yield HeldSource(**attributes, file=file), Stream(cast(BinaryIO, file), source.path)
+        yield HeldSource(**attributes, file=file), Stream(cast(BinaryIO, file), source.path, reads_parquet=True)
         return
     with source.allow_change().open(_PEEKED_BYTES) as regular:
-        yield source, Stream(regular, source.path)
+        yield source, Stream(regular, source.path, reads_parquet=True)

@@ -54,11 +54,12 @@ def find_inputs(session: Session, by: tuple[str, ...], stack: ExitStack) -> Side
     fields = [given.field or DEFAULT_FIELD] if by or given.field is not None else []
     inputs = SideInputs([], [], paths)
     for source in found:
-        peeked, head = peeking.peek_text(source, encoding, stack)
-        is_table = count_tables.looks_like_counts(head, fields)
-        if not is_table and not by and given.field is not None and given.input_format is None:
+        peeked = peeking.peek_source(source, encoding, stack)
+        is_table = count_tables.looks_like_counts(peeked.head, fields)
+        is_plain = peeked.kind == "text" and given.input_format is None and given.delimiter is None
+        if not is_table and not by and given.field is not None and is_plain:
             _refuse_plain_text(source)
-        (inputs.tables if is_table else inputs.texts).append(peeked)
+        (inputs.tables if is_table else inputs.texts).append(peeked.source)
     if inputs.tables:
         names = format_examples([source.path for source in inputs.tables])
         session.report.note(f"read as tables of counts: {names}; add --input-format text to count the words in them")
@@ -68,7 +69,7 @@ def find_inputs(session: Session, by: tuple[str, ...], stack: ExitStack) -> Side
 def _refuse_plain_text(source: "Source") -> None:
     """Raise `UsageError` if no name shows the record format of an input."""
     if source.is_stdin or guess_record_format(source.path) is None:
-        what = "--field reads records, but its name does not show the record format"
+        what = "--field reads records, but neither its name nor its content shows their format"
         path = "-" if source.is_stdin else shlex.quote(source.path)
         count = f"kxcli wordcount {path} -o counts.tsv"
         advice = f"if it is plain text, count it first (`{count}`), and give counts.tsv instead"
