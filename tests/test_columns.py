@@ -23,7 +23,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
-from kxcli.corpus.diagnostics import Notice, ReadDiagnostics
+from kxcli.corpus.diagnostics import Notice, ReadDiagnostics, SourceFacts
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.tables import (
     ColumnGroup,
@@ -118,7 +118,15 @@ class Folder:
         numbers = [line for block in blocks for line in block.lines.tolist()]
         paths = [os.path.basename(block.path) for block in blocks]
         sizes = [len(block.lines) for block in blocks]
-        return Got(opened_table.names, opened_table.width, groups, numbers, paths, sizes, reported)
+        return Got(
+            opened_table.names,
+            opened_table.width,
+            groups,
+            numbers,
+            paths,
+            sizes,
+            [one for one in reported if not isinstance(one, SourceFacts)],
+        )
 
     def fails(self, error, *paths, **options):
         with pytest.raises(error) as raised:
