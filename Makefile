@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+# A file goes to one worker, which makes what its tests share. pytest keeps the code of tests as it has rewritten it.
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 KERNEL := $(wildcard kernel/*.c kernel/*.h) hatch_build.py
@@ -41,17 +44,17 @@ demo: $(VENV)/.installed
 	$(BIN)/kxcli hsic --screen label -x text --kernel-x bow --min-df 3 --top 5 --header data/samples/reviews.jsonl
 
 test: $(VENV)/.test
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-quick: $(VENV)/.test
-	$(BIN)/pytest -n $(WORKERS) -m "not slow and not full"
+	$(PYTEST) -m "not slow and not full"
 
 test-slow: $(VENV)/.test
-	$(BIN)/pytest -n $(WORKERS) --hypothesis-profile=random
+	$(PYTEST) --hypothesis-profile=random
 
 # The first case of each test of segmentation and counts, without the compiled kernel, as where there is no compiler.
 test-fallback: $(VENV)/.test
-	KXCLI_KERNEL=off $(BIN)/pytest -n $(WORKERS) -m "not slow and not full" \
+	KXCLI_KERNEL=off $(PYTEST) -m "not slow and not full" \
 		tests/test_segmentation.py tests/test_counting.py tests/test_spilling.py tests/test_wordcount.py tests/test_wordlists.py \
 		tests/test_tally.py tests/test_branching.py tests/test_newwords.py tests/test_collocate.py
 
