@@ -491,7 +491,7 @@ def test_plain_text_next_to_records_is_explained(kxcli):
     (kxcli.folder / "t.csv").write_text("review\n北京下雨了\n", encoding="utf-8")
     (kxcli.folder / "my r.txt").write_text("北京\n", encoding="utf-8")
     error = kxcli("keyness", "t.csv", "--field", "review", "--reference", "my r.txt", code=2).err
-    assert "my r.txt: --field reads records, but its name does not show the record format" in error
+    assert "my r.txt: --field reads records, but neither its name nor its content shows their format" in error
     assert "count it first (`kxcli wordcount 'my r.txt' -o counts.tsv`), and give counts.tsv instead" in error
     kxcli("wordcount", "my r.txt", "-o", "counts.tsv")
     ended = kxcli("keyness", "t.csv", "--field", "review", "--reference", "counts.tsv")

@@ -37,10 +37,10 @@ _LINE_COST = 130
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Find the names of a knowledge base in texts, and link them to its entries.
 
-    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. It has one JSON object with text_id and
-    text per line, or one text per line, with the line number as text_id. Write one JSON object for each line: text_id,
-    text, and mention_data, a list of mention, offset (in characters), kb_id and score. An unlinked mention has the
-    kb_id NIL.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. It has records with text_id and text, as
+    JSON or in another format, or one text per line, with the line number as text_id. Write one JSON object for each
+    text: text_id, text, and mention_data, a list of mention, offset (in characters), kb_id and score. An unlinked
+    mention has the kb_id NIL.
 
     A knowledge base has JSON objects with subject_id, subject, alias, type and data (a list of predicate and object),
     or lines of name, TAB, id, and optionally TAB and a description. Several files form one knowledge base. Names match
