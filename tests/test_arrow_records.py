@@ -184,3 +184,16 @@ def test_mentions_have_the_ids_of_rows(kxcli, tmp_path, pyarrow):
     path = write(pyarrow, tmp_path / "a.parquet")
     rows = kxcli("entity-link", "--kb", tmp_path / "kb.tsv", "-f", "tsv", "--shard-size", "1", path).rows
     assert [row[0] for row in rows] == [row["text_id"] for row in ROWS if (row["text"] or "").startswith("ab0")]
+
+
+def test_keyness_recognizes_counts_and_texts(kxcli, tmp_path, pyarrow):
+    path, lines = write(pyarrow, tmp_path / "a.parquet"), write_lines(tmp_path / "a.jsonl")
+    kxcli(*SPACE, path, "-o", tmp_path / "counts.parquet")
+    kxcli(*SPACE, path, "-o", tmp_path / "counts.tsv")
+    reference = tmp_path / "b.txt"
+    reference.write_text("ab0 ab1 x\n", encoding="utf-8")
+    options = ("keyness", "-t", "space", "--reference", reference)
+    expected = kxcli(*options, lines)
+    assert expected.rows and kxcli(*options, path).out == expected.out
+    tables = kxcli("keyness", "-t", "space", "--reference", reference, tmp_path / "counts.parquet")
+    assert "read as tables of counts: " in tables.err and tables.out == expected.out

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from typing import BinaryIO, NamedTuple, cast
 
+from kxcli.corpus.arrow_groups import ArrowKind, hold_stream, name_arrow_errors, open_groups
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.lines import RawReader
 from kxcli.corpus.reader_spec import RecordKind
@@ -68,7 +69,7 @@ class PeekedSource(NamedTuple):
 
     Attributes:
         source: The input.
-        head: The whole lines at its beginning; "" of a binary format.
+        head: The whole lines at its beginning; of a Parquet or Arrow file, the names of its columns as a line of TSV.
         kind: The format by its name or its content.
     """
 
@@ -87,7 +88,11 @@ def peek_source(source: Source, encoding: str, stack: ExitStack) -> PeekedSource
     """
     with _peek(source, stack) as (held, stream):
         found = detect_format("sniffed", encoding, source.path, stream.peek, lambda diagnostic: None)
-        head = b"" if found.kind in ("parquet", "arrow") else stream.peek(_PEEKED_BYTES)
+        if found.kind == "parquet" or found.kind == "arrow":
+            return PeekedSource(
+                held, "" if source.size is None else _join_names(stream, found.kind, source), found.kind
+            )
+        head = stream.peek(_PEEKED_BYTES)
     text = head.decode(found.encoding, "replace")
     text = text if len(head) < _PEEKED_BYTES else text[: text.rfind("\n") + 1]
     return PeekedSource(held, text, found.kind)
@@ -103,6 +108,11 @@ def peek_bytes(source: Source, size: int, stack: ExitStack) -> tuple[Source, byt
     """
     with _peek(source, stack) as (held, stream):
         return held, stream.peek(size)
+
+
+def _join_names(stream: Stream, kind: ArrowKind, source: Source) -> str:
+    with name_arrow_errors(source.path, kind):
+        return "\t".join(open_groups(hold_stream(stream), kind).schema.names) + "\n"
 
 
 @contextmanager
