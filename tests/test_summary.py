@@ -97,17 +97,18 @@ def test_tokens_and_types_are_those_of_the_rows(kxcli):
 
 
 @pytest.mark.parametrize("size", ["7", "100", "1M"])
-@pytest.mark.parametrize("field", [(), ("--field", "text")], ids=["text", "records"])
-def test_documents_do_not_depend_on_shards_and_workers(kxcli, workers, size, field):
+@pytest.mark.parametrize("is_records", [False, True], ids=["text", "records"])
+def test_documents_do_not_depend_on_shards_and_workers(kxcli, workers, size, is_records):
     write_bad_lines(kxcli.folder)
-    paths = (kxcli.folder / "bad.jsonl", *(() if field else (kxcli.folder / "bad.txt",)))
+    paths = (kxcli.folder / "bad.jsonl", *(() if is_records else (kxcli.folder / "bad.txt",)))
     options = ("--on-error", "skip", "--shard-size", size, "-j", workers)
+    read = ("--input-format", "jsonl" if is_records else "text")
     for name in ("wordcount", "segment") if size == "100" else ("wordcount",):
-        summary, _ = summarize(kxcli, name, *options, *field, *paths)
-        assert [one["documents"] for one in summary["inputs"]] == ([90] if field else [100, 95])
+        summary, _ = summarize(kxcli, name, *options, *read, *paths)
+        assert [one["documents"] for one in summary["inputs"]] == ([90] if is_records else [100, 95])
         (skipped,) = summary["skipped"]
-        lines = [8, 18, 28] if field else [8, 28, 48]
-        assert skipped["count"] == (10 if field else 5)
+        lines = [8, 18, 28] if is_records else [8, 28, 48]
+        assert skipped["count"] == (10 if is_records else 5)
         assert skipped["places"] == [f"{paths[-1]}:{line}" for line in lines]
 
 
