@@ -4,7 +4,7 @@ Each text is encoded in every encoding of its language. Detected are whole texts
 bytes at random places, and pieces of 200 bytes that are cut anywhere, within characters too. Before the path of a text
 is its language: hans, hant, yue, ja or ko.
 
-    python benchmarks/encodings.py hans:news.txt hant:traditional.txt ja:japanese.txt.gz ko:korean.txt.xz
+    python benchmarks/encoding_detection.py hans:news.txt hant:traditional.txt ja:japanese.txt.gz ko:korean.txt.xz
 """
 
 import argparse
