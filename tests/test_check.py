@@ -115,6 +115,7 @@ def test_check_of_tables_ignores_binary_formats(kxcli):
     )
     assert kxcli("hsic", "--check", put(kxcli, "a.npy", data)).text == "a.npy\t\t\t\t\n"
     assert kxcli("hsic", "--check", stdin=data).text == "<stdin>\t\t\t\t\n"
+    assert kxcli("hsic", "--check", put(kxcli, "a.parquet", b"PAR1\x15" + bytes(9))).text == "a.parquet\t\t\t\t\n"
     assert kxcli("hsic", "--check", stdin="a\tb\n1\t2\n").text == "<stdin>\tutf-8\t\t\t\n"
 
 

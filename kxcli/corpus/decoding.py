@@ -209,8 +209,7 @@ class Decoder:
         if self._is_fixed:
             hint = f"convert it to {self.encoding.upper()}, or use --on-error skip or replace"
         elif self._is_guessed:
-            looks = f"its start looks like {self.encoding}"
-            hint = f"{looks}: name the right --encoding, or use --on-error skip or replace"
+            hint = "auto chose this by the start: name the right --encoding, or use --on-error skip or replace"
         elif marked is not None:
             hint = f"it starts with the byte order mark of {marked}: use --encoding {marked}"
         byte = error.object[error.start]

@@ -106,7 +106,7 @@ def peek_bytes(source: Source, size: int, stack: ExitStack) -> tuple[Source, byt
         size: Bytes to return at most.
         stack: Closes a stream.
     """
-    with _peek(source, stack) as (held, stream):
+    with _peek(source, stack, refuses_archives=False) as (held, stream):
         return held, stream.peek(size)
 
 
@@ -116,12 +116,16 @@ def _join_names(stream: Stream, kind: ArrowKind, source: Source) -> str:
 
 
 @contextmanager
-def _peek(source: Source, stack: ExitStack) -> Iterator[tuple[Source, Stream]]:
+def _peek(source: Source, stack: ExitStack, *, refuses_archives: bool = True) -> Iterator[tuple[Source, Stream]]:
     """Yield an input that can be read again later, and its decompressed beginning."""
+
+    def open_stream(file: BinaryIO) -> Stream:
+        return Stream(file, source.path, refuses_archives=refuses_archives, reads_parquet=True)
+
     if source.size is None:
         file = RewindableReader(stack.enter_context(source.open()))
         attributes = {field.name: getattr(source, field.name) for field in fields(source)}
-        yield HeldSource(**attributes, file=file), Stream(cast(BinaryIO, file), source.path, reads_parquet=True)
+        yield HeldSource(**attributes, file=file), open_stream(cast(BinaryIO, file))
         return
     with source.allow_change().open(_PEEKED_BYTES) as regular:
-        yield source, Stream(regular, source.path, reads_parquet=True)
+        yield source, open_stream(regular)
