@@ -18,6 +18,7 @@ def imported_libraries(kxcli, *arguments):
 
 @pytest.mark.skipif(kernel.load_kernel() is None, reason=kernel.explain_absence())
 def test_count_of_a_line_imports_no_heavy_library(kxcli):
+    kxcli.environment["XDG_CACHE_HOME"] = str(kxcli.folder / "cache")  # without dictionaries
     text = kxcli.folder / "line.txt"
     text.write_text("今天天气很好，我们去公园散步。\n", encoding="utf-8")
     assert "jieba" in imported_libraries(kxcli, "wordcount", text)  # compiles the dictionary, and stores it
