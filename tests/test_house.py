@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import re
+import sys
 
 import pytest
 from conftest import ROOT
@@ -69,6 +70,12 @@ def test_only_commands_import_click():
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] not in ("commands", "cli.py"):
             assert not any(name.split(".")[0] == "click" for name in imported(path)), path
+
+
+def test_no_test_or_benchmark_hides_a_module_of_python():
+    """Workers of tests have both folders in their search path."""
+    names = {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")}
+    assert not names & sys.stdlib_module_names
 
 
 def test_files_of_commands_are_short():

@@ -89,6 +89,7 @@ def test_wheel_has_the_module_and_no_sources(project):
     assert "-cp311-abi3-" in wheel.name
     names = names_in(wheel)
     assert "kxcli/_kernel.abi3.so" in names and "kxcli/_kernel.pyi" in names
+    assert {f"kxcli/mining/stopwords/{name}" for name in ("zh.txt", "zh-tw.txt", "en.txt", "LICENSE")} <= {*names}
     assert not [name for name in names if name.endswith((".c", ".h")) or name.startswith("kernel")]
     assert "kernel: compiled\n" in show_version(wheel)
 

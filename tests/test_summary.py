@@ -201,6 +201,11 @@ def test_summary_that_cannot_be_written_is_found_before_the_work(kxcli):
     assert "its folder does not exist" in ended.err and ended.out == b""
 
 
+def test_full_disk_of_the_summary_fails_the_run(kxcli):
+    ended = kxcli("wordcount", "--summary", "/dev/full", "--top", 1, NEWS, code=1)
+    assert ended.out and "/dev/full: No space left on device" in ended.err and "--summary" in ended.err
+
+
 @pytest.mark.parametrize("path", ["bad.txt", "out", "-"])
 def test_summary_replaces_no_other_file_of_the_run(kxcli, path):
     write_bad_lines(kxcli.folder)
