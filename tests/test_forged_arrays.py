@@ -14,6 +14,8 @@ import warnings
 import zipfile
 import zlib
 from contextlib import suppress
+from copy import copy
+from functools import cache
 
 import numpy as np
 import pytest
@@ -409,8 +411,13 @@ def odd_values(array):
         yield np.full_like(array, np.inf)
 
 
+@cache
+def make_linker():
+    return Linker(ENTRIES)
+
+
 def links(arrays, base):
-    linker = Linker(ENTRIES)
+    linker = copy(make_linker())
     linker.model = LinkingModel.from_arrays(arrays, base)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -444,7 +451,7 @@ def test_odd_model_values_are_error_or_other_result(base, arrays):
 def link_with(arrays):
     """Link with a knowledge base if its arrays have the declared forms."""
     check_knowledge_base(arrays)
-    linker = Linker(ENTRIES)
+    linker = copy(make_linker())
     linker.model = LinkingModel.from_prior(KnowledgeBase.from_arrays(arrays))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -454,7 +454,7 @@ def long_words(size, seed=2):
 @pytest.mark.full
 @pytest.mark.parametrize(("workers", "way"), [(1, "file"), (2, "gz"), (2, "stdin"), (2, "file")])
 def test_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
-    words, single, pairs = long_words(2_000_000)  # 7.8 MB: in parts of 4 MiB
+    words, single, pairs = long_words(1_200_000)  # 4.7 MB: in parts of 4 MiB
     data = ("w1 w2\n" + " ".join(words) + "\nw1 w2\n").encode()
     use = ("wordcount", "-t", "space", "--df", "--ngram", "1-2", "-j", workers)
     if way == "stdin":

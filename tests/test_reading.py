@@ -297,7 +297,6 @@ UNREAD = {
     "Z": (b"\x1f\x9d\x90" + bytes(16), "gzip -dc"),
     "lzma": (LZMA, "xz -dc"),
     "lzma of known size": (LZMA[:5] + struct.pack("<Q", 10) + LZMA[13:], "xz -dc"),
-    "parquet": (b"PAR1\x15\x04\x15\x0c", "Parquet"),
     "pdf": (b"%PDF-1.7\n", "PDF"),
 }
 

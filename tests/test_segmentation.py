@@ -484,7 +484,7 @@ def test_ties_are_decided_as_in_jieba(default, plain, vocabulary, ties, mode, hm
     assert_equal(default[mode, hmm], plain, texts, mode, hmm)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 def test_ties_are_decided_as_in_jieba_with_random_user_dictionaries(plain, vocabulary, ties, seed):
     user = random_user_dictionary(vocabulary, seed)
     plain = with_user(plain, user)
@@ -511,7 +511,7 @@ tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), ti
     user=st.none() | st.lists(tied_line, max_size=6).map("\n".join),
     texts=st.lists(st.text(st.sampled_from(TIED), min_size=2, max_size=60), min_size=1, max_size=5),
 )
-@settings(max_examples=15, derandomize=True)
+@settings(max_examples=6, derandomize=True)
 def test_ties_are_decided_as_in_jieba_with_repeated_words(mode, hmm, main, user, texts):
     assert_equal(load(mode, hmm, main=main, user=user), with_main(main, user or ""), texts, mode, hmm)
 
