@@ -278,11 +278,20 @@ def test_skipped_documents_of_all_readers_count(kxcli):
     assert not (kxcli.folder / "m.npz").exists()
 
 
-def test_first_side_of_a_comparison_is_checked_by_itself(kxcli):
+def test_documents_of_both_sides_of_a_comparison_count_together(kxcli):
     write_bad_lines(kxcli.folder)
-    arguments = ("keyness", "--on-error", "skip", "--reference", "bad.txt", "--max-skipped")
-    kxcli(*arguments, 5, NEWS)
-    assert "5 of 170 documents" in kxcli(*arguments, 4, NEWS, code=1).err
+    arguments = ("keyness", "--on-error", "skip", "bad.txt", "--reference", NEWS, "--max-skipped")
+    kxcli(*arguments, "3%")
+    assert "5 of 170 documents (2.94%)" in kxcli(*arguments, "2.9%", code=1).err
+
+
+def test_side_outputs_are_not_written_beyond_the_limit(kxcli):
+    write_bad_lines(kxcli.folder)
+    limit = ("--on-error", "skip", "--max-skipped", 4, "bad.txt")
+    kxcli("keywords", "--learn-idf", "--save-idf", "idf.txt", *limit, code=1)
+    kxcli("wordcount", "-f", "mtx", "-o", "counts.mtx", *limit, code=1)
+    assert {path.name for path in kxcli.folder.glob("*.*")} - {".cache"} == {"bad.jsonl", "bad.txt"}
+    assert not kxcli("wordcount", *limit, code=1).out
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "101%", "%", "1%%", "nan%", "1e3"])

@@ -221,7 +221,6 @@ class Corpus:
         self.spooled = [record for number in sorted(spooled) for record in spooled[number]]
         if not self._is_reported:
             _report_diagnostics(self._diagnostics, self.report, self.sources)
-            self.report.check_skips()
         self._is_reported = True
 
     def run(self, job: Job[TextRecord, PartialT, ResultT], shared: object, what: str = "") -> ResultT | None:
@@ -245,6 +244,7 @@ class Corpus:
         self.report.detail("reading")
         with self.open_call(self.reader, job, shared, "") as call:
             self.engine.reduce_into(call, write, n_parts)
+        self.report.check_skips()
 
     def stream(
         self, job: Job[TextRecord, PartialT, object], shared: object, *, is_written: bool = True

@@ -1,6 +1,6 @@
 """One run of a command, as the pipelines need it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,10 +25,19 @@ class Session(NamedTuple):
         return self.sink.format == "csv" if self.sink.header is None else self.sink.header
 
     def write(self, blocks: Iterable[bytes]) -> None:
-        """Write blocks of lines to the output."""
+        """Write blocks of lines to the output, unless too many documents were skipped."""
         from kxcli.output import sink
 
-        sink.write(blocks, self.sink.output)
+        sink.write(self._check_skips(blocks), self.sink.output)
+
+    def _check_skips(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the blocks; check --max-skipped before the first, and after the last.
+
+        Most commands write when they have read all, and some while they read.
+        """
+        self.report.check_skips()
+        yield from blocks
+        self.report.check_skips()
 
     def write_rows(self, rows: "Iterable[Sequence[Cell]]", columns: Sequence[str], types: Mapping[str, type]) -> None:
         """Write rows to the output in its format.

@@ -211,7 +211,6 @@ class HsicTables:
         if not any(map(len, masks[0])):
             what = "has a header, but no rows" if table.names else "has no rows"
             raise InputError(table.path, what, "give a table with rows")
-        self._report.check_skips()
         return MaskedColumns([join_cells(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
     def _report_diagnostic(self, diagnostic: Diagnostic) -> None:

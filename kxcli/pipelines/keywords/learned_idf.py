@@ -34,6 +34,7 @@ def learn_idf(corpus: Corpus, extraction: Extraction) -> IdfTable:
     dictionary: CompiledDictionary | None = prepare(extraction.segmentation, corpus.report.warning)
     with corpus.open_call(corpus.reader, job, dictionary, "IDF") as call:
         partial = corpus.engine.reduce(call)
+    corpus.report.check_skips()
     return IdfTable.from_mapping({}) if partial is None else build_idf(job.finish(partial), corpus.open_scratch())
 
 

@@ -115,6 +115,7 @@ def evaluate_file(
                         for mistake in find_mistakes(gold, linked):
                             yield _make_row(mistake, text, lookup)
                 progress.advance(len(batch))
+        report.check_skips()
 
     if errors_path is None:
         for _ in iter_rows():

@@ -35,4 +35,3 @@ def read_labeled_file(
         if report.summary is not None:
             size = os.path.getsize(path) if os.path.isfile(path) else 0
             report.summary.add_input(path, encoding="utf-8", kind="jsonl", n_bytes=size, n_documents=n_documents)
-    report.check_skips()

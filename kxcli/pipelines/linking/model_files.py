@@ -46,6 +46,7 @@ def train_model_file(base: KnowledgeBase, paths: Sequence[str], target: str, on_
     """
     known = frozenset(base.ids.to_list())
     texts = list(_iter_labeled_texts(known, paths, on_error, report))
+    report.check_skips()
     n_mentions = sum(len(one.mentions) for one in texts)
     if not n_mentions:
         report.close()

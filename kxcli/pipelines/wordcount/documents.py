@@ -34,6 +34,7 @@ def write_document_counts(
         corpus: The inputs.
         numbering: Whether documents are lines or files.
     """
+    session.report.check_skips()  # before the labels are written
     scratch = corpus.open_scratch()
     if session.report.summary is not None:
         summarize_counts(session, sum_documents(finished, scratch), scratch)
