@@ -321,9 +321,9 @@ def test_knowledge_base_from_pipe_is_not_cached(kxcli, kb):
         (["--kb", "."], 1, "Is a directory"),
         (["--kb", "kb.jsonl", "none"], 1, "none: No such file"),
         (["--kb", "kb.jsonl", "--header"], 2, "--header has no effect with -f jsonl"),
-        (["--kb", "kb.jsonl", "--input-format", "csv"], 2, "csv"),
+        (["--kb", "kb.jsonl", "--input-format", "npy"], 2, "npy"),
         (["--kb", "kb.jsonl", "--nil-threshold", "2"], 2, "nil-threshold"),
-        (["--kb", "kb.jsonl", "--field", "body"], 1, "<stdin>:1: is not JSON"),
+        (["--kb", "kb.jsonl", "--field", "body"], 2, "<stdin>: neither its name nor its content shows"),
     ],
 )
 def test_wrong_options_are_reported(kxcli, kb, arguments, code, what):
