@@ -167,7 +167,7 @@ def test_lines_of_bytes_are_documents():
     class Lines:
         data = b"a b\nc\r\n"
         text = data.decode()
-        group, is_lines, has_continuation = "", True, False
+        group, is_lines, has_continuation, document = "", True, False, 0
 
     job = ready(Counting(SEGMENTATIONS["space"]), Window(2, 2))
     assert decode(job.finish(job.map([Lines]))) == {

@@ -286,6 +286,7 @@ class Block:
     group: str = ""
     has_continuation: bool = False
     is_lines: bool = True
+    document: int = 0
 
 
 @given(
