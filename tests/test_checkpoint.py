@@ -159,9 +159,12 @@ def test_changed_input_format_computes_everything_again(kxcli, first, second):
 
 def test_folder_of_checkpoint_is_no_input(kxcli):
     write(kxcli, "in/a.txt", "x\n")
-    for _ in range(2):
-        err = kxcli("wordcount", "-r", "in", "--checkpoint", "in/ck", code=2).err
-        assert "is in the folder of --checkpoint" in err
+    err = kxcli("wordcount", "-r", "in", "--checkpoint", "in/ck", code=2).err
+    assert "in: has the folder of --checkpoint in it" in err
+    for options in ("--glob", "*.txt"), ("--glob", "*"):  # the second run finds the files of the first one
+        code = 2 if "*" in options else 0
+        err = kxcli("wordcount", "-r", "in", "--checkpoint", "in/ck", *options, code=code).err
+        assert ("is in the folder of --checkpoint" in err) == (code == 2)
 
 
 def test_options_of_rows_use_stored_tasks(kxcli):

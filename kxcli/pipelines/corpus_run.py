@@ -285,6 +285,7 @@ def open_corpus(
         kind: The format of the inputs; by default the one of the options.
     """
     spec = spec or make_reader_spec(session.source)
+    _check_checkpoint_folder(session)
     inputs = find_sources(session)
     with open_corpora(session, preload, spec, inputs, kind) as open_inputs:
         yield open_inputs(inputs)
@@ -311,6 +312,16 @@ def open_corpora(
         start_engine(session.run, session.report, preload, workspace, uses_threads=uses_threads) as engine,
     ):
         yield lambda own: Corpus(session, engine, workspace, spec, requested, own, uses_threads=uses_threads)
+
+
+def _check_checkpoint_folder(session: Session) -> None:
+    """Refuse a folder of --checkpoint in a folder where all files are read, also before it has any file."""
+    given, folder = session.source, session.run.checkpoint
+    if folder is not None and given.recursive and not given.glob:
+        target = os.path.join(os.path.realpath(folder), "")
+        for name in given.inputs:
+            if os.path.isdir(name) and target.startswith(os.path.join(os.path.realpath(name), "")):
+                raise UsageError(f"{name}: has the folder of --checkpoint in it; move that folder out of the inputs.")
 
 
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:
