@@ -56,7 +56,8 @@ test-slow: $(VENV)/.test
 test-fallback: $(VENV)/.test
 	KXCLI_KERNEL=off $(PYTEST) -m "not slow and not full" \
 		tests/test_segmentation.py tests/test_counting.py tests/test_spilling.py tests/test_wordcount.py tests/test_wordlists.py \
-		tests/test_tally.py tests/test_branching.py tests/test_newwords.py tests/test_collocate.py
+		tests/test_tally.py tests/test_branching.py tests/test_newwords.py tests/test_collocate.py \
+		tests/test_document_counts.py tests/test_document_commands.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
