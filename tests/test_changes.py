@@ -54,7 +54,7 @@ FORMS = {
 
 def iter_documents(path, form, *, size=1_000, is_reread=False):
     """Return an iterator over the documents of a file; its state is recorded now."""
-    spec = ReaderSpec("text", None, "stop")
+    spec = ReaderSpec("text", (), "stop")
     kind = "text" if form == "gz" else form
     planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda _diagnostic: None, is_reread=is_reread)
     sources = [source.allow_append() for source in resolve_sources([str(path)])]
@@ -123,7 +123,7 @@ def test_replaced_small_file_is_an_error_if_reread(tmp_path):
 
 def read_on_other_host(path, size, changed_how=None):
     """Return the documents of a file whose device and inode differ on the host of the reader."""
-    spec = ReaderSpec("text", None, "stop")
+    spec = ReaderSpec("text", (), "stop")
     planner = TaskPlanner(spec, "text", "utf-8", size, None, lambda _diagnostic: None, is_reread=True)
     tasks = [*planner.iter_tasks([source.allow_append().make_absolute() for source in resolve_sources([str(path)])])]
     shutil.copy2(path, path.with_name("copy"))
