@@ -108,6 +108,7 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: "NamedArrays") 
 def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays") -> None:
     from kxcli.mining.rendered_lines import fill_placeholders
     from kxcli.pipelines import corpus_run, engines
+    from kxcli.pipelines.inputs import choose_format, make_reader_spec
     from kxcli.pipelines.linking import model_files, render_links
 
     source = session.source
@@ -116,14 +117,14 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
     resources = model_files.load_resources(arrays, options["model"])
     if resources.has_tagger:
         report_missing_kernel(session.report)
-    spec = corpus_run.make_reader_spec(
+    spec = make_reader_spec(
         source,
         unit="document",
         key="text_id",
         counts_lines=True,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
-    kind = corpus_run.choose_format(source, by=())
+    kind = choose_format(source, by=())
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(session, modules, spec, "sniffed" if kind == "auto" else kind) as corpus:
         lines = fill_placeholders(corpus.stream(job, resources))

@@ -54,6 +54,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.mining.rendered_lines import fill_placeholders
         from kxcli.output import sink
         from kxcli.pipelines import corpus_run, engines
+        from kxcli.pipelines.inputs import make_reader_spec
         from kxcli.pipelines.keywords import learned_idf
         from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, FILE_COLUMNS, TYPES, make_keyword_job
 
@@ -65,7 +66,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         idf = None if options["idf"] is None else IdfTable.from_mapping(wordlists.read_idf(options["idf"]))
         is_file = options["document"] == "file"
         columns = FILE_COLUMNS if is_file else COLUMNS
-        spec = corpus_run.make_reader_spec(
+        spec = make_reader_spec(
             session.source,
             unit="document",
             joins_documents=is_file,

@@ -59,9 +59,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         query = _build_query(ctx.params, session)
 
         from kxcli.pipelines import corpus_run, engines, kwic
+        from kxcli.pipelines.inputs import make_reader_spec
 
         kwic.check_library(query)
-        spec = corpus_run.make_reader_spec(
+        spec = make_reader_spec(
             session.source,
             unit="blocks",
             counts_lines=True,

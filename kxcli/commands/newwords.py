@@ -86,8 +86,9 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
     from kxcli.mining.newwords.lines import FindFirstLines
     from kxcli.pipelines import corpus_run, engines
     from kxcli.pipelines.array_corpus import ArrayCorpus
+    from kxcli.pipelines.inputs import make_reader_spec
 
-    spec = corpus_run.make_reader_spec(
+    spec = make_reader_spec(
         session.source,
         split_pattern=None if unique_lines else SAFE_SPLIT_PATTERN,
         max_part=MAX_RECORD,

@@ -48,6 +48,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.mining.segment import prepare
         from kxcli.mining.segmenting.splitting import Segmenting
         from kxcli.pipelines import corpus_run, engines
+        from kxcli.pipelines.inputs import make_reader_spec
         from kxcli.pipelines.segmenting import write_tokens
 
         segmenting = Segmenting(
@@ -67,7 +68,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         dictionary = None if options["pos"] else prepare(segmenting.segmentation, session.report.warning)
         is_joined = output.format == "text" and dictionary is not None
         cost = _PLACED_LINE_COST if options["offsets"] or options["pos"] else _LINE_COST
-        spec = corpus_run.make_reader_spec(
+        spec = make_reader_spec(
             session.source,
             unit="bytes" if is_joined else "document",
             split_pattern=segmenting.safe_split_pattern if output.format == "text" else None,

@@ -13,7 +13,8 @@ from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.tables.source_bytes import BINARY_FORMATS, detect_table_format
 from kxcli.errors import InputError
 from kxcli.output.rows import RoundTripFloat
-from kxcli.pipelines import corpus_run
+from kxcli.pipelines.input_messages import report_notice, summarize_inputs
+from kxcli.pipelines.inputs import choose_format, find_sources, make_reader_spec
 from kxcli.storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class InputChecker:
         is_text = is_text and not any(one.kind in BINARY_FORMATS for one in facts)
         for notice in notices:
             if notice.is_warning or not notice.encoding:
-                corpus_run.report_notice(notice, self._report)
+                report_notice(notice, self._report)
         encoding, confidence = self._encoding if is_text else "", None
         if encoding == encodings.AUTO:
             detected = [one for one in notices if one.encoding]
@@ -112,7 +113,7 @@ class InputChecker:
             confidence = RoundTripFloat(round(detected[0].confidence, _DIGITS)) if detected else None
         if self._report.summary is not None:
             self._report.summary.add_input(source.path, encoding=encoding)
-            corpus_run.summarize_inputs(found, self._report.summary, [source])
+            summarize_inputs(found, self._report.summary, [source])
         return CheckRow(source.path, encoding, confidence, error.line if error else None, error.what if error else "")
 
 
@@ -128,22 +129,22 @@ def check_inputs(session: "Session", options: "Mapping[str, Any]") -> None:
     """
     given = session.source
     is_linking, are_tables = "kb" in options, "kernel_x" in options
-    spec = corpus_run.make_reader_spec(
+    spec = make_reader_spec(
         given._replace(on_error="stop"),
         by=list_fields(name for names in options.get("by") or () for name in names),
         split_pattern=_ANYWHERE,
         key="text_id" if is_linking else None,
         counts_documents=True,
     )
-    kind: RequestedKind = corpus_run.choose_format(given, by=spec.by)
+    kind: RequestedKind = choose_format(given, by=spec.by)
     if are_tables or given.input_format == "counts" or options.get("merge"):
         kind = "text"
     elif is_linking and kind == "auto":
         kind = "sniffed"
-    sources = corpus_run.find_sources(session)
+    sources = find_sources(session)
     if references := options.get("reference"):
         others = session._replace(source=given._replace(inputs=references, files_from=()))
-        sources += corpus_run.find_sources(others)
+        sources += find_sources(others)
     checker = InputChecker(session, spec, kind, are_tables=are_tables)
     session.write_rows(checker.check(sources), COLUMNS, TYPES)
     if checker.error is not None and given.on_error == "stop":

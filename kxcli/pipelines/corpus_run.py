@@ -1,89 +1,33 @@
 """The inputs of a run, from the options to merged partials."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.compression import LiveInput
-from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, SourceFacts, format_place, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, locate_error
 from kxcli.corpus.documents import TextRecord
-from kxcli.corpus.encoding_guess import name_encoding
 from kxcli.corpus.groups import list_fields
-from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.numbering import check_sources
-from kxcli.corpus.reader_spec import DEFAULT_FIELD, ReaderSpec, RequestedKind, Unit
+from kxcli.corpus.reader_spec import ReaderSpec, RequestedKind
 from kxcli.corpus.shards import ShardTask, TaskPlanner, TaskReader
-from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available
 from kxcli.mapreduce.job import Call, Done, Engine, Job, PartialT, Reader, RecordT, ResultT
-from kxcli.output.conflicts import refuse_overwriting
 from kxcli.pipelines.engines import get_memory_limit, start_engine
+from kxcli.pipelines.input_messages import report_diagnostics, summarize_inputs
+from kxcli.pipelines.inputs import choose_format, find_sources, make_reader_spec
 from kxcli.pipelines.session import Session
-from kxcli.pipelines.settings import InputSettings
-from kxcli.report import Report
-from kxcli.storage.paths import get_file_ids
 from kxcli.storage.workspace import Workspace
 from kxcli.suffixes import guess_record_format
-from kxcli.summary import RunSummary
-from kxcli.wording import MAX_EXAMPLES, format_count, format_examples
+from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.storage.array_spool import SpooledArray
     from kxcli.tally.scratch import Scratch
-
-
-def find_sources(session: Session) -> list[sources.Source]:
-    """Return the inputs by the options, and report the skipped files of folders.
-
-    Raises:
-        UsageError: The output is one of the inputs.
-    """
-    given, output, report = session.source, session.sink, session.report
-    skips = SkippedFiles()
-    found = resolve_sources(
-        given.inputs,
-        recursive=given.recursive,
-        file_filter=FileFilter(given.glob, given.hidden, get_file_ids(output.written_paths)),
-        files_from=given.files_from,
-        null=given.null,
-        skips=skips,
-    )
-    for path in (output.output, *output.label_paths):
-        refuse_overwriting("-o", path, ("-" if source.is_stdin else source.path for source in found))
-    if skips.hidden:
-        report.note(f"skipped hidden and backup files: {format_examples(skips.hidden)}; add --hidden to read them")
-    if skips.unfinished:
-        report.note(f"skipped unfinished outputs: {format_examples(skips.unfinished)}")
-    if skips.written:
-        report.note(f"skipped outputs of this run: {format_examples(skips.written)}")
-    if skips.unreadable:
-        report.warning(f"skipped unreadable files: {format_examples(skips.unreadable)}")
-    return found
-
-
-def make_reader_spec(given: InputSettings, *, unit: Unit = "lines", **choices: Any) -> ReaderSpec:
-    """Return how documents are read, by the options and more choices of `ReaderSpec`."""
-    return ReaderSpec(
-        given.field or DEFAULT_FIELD,
-        on_error=given.on_error,
-        unit=unit,
-        delimiter=given.delimiter,
-        has_header=given.header_in is not False,
-        **choices,
-    )
-
-
-def choose_format(given: InputSettings, *, by: Sequence[str]) -> RequestedKind:
-    """Return the requested format; records if an option describes them."""
-    if given.input_format is not None:
-        return cast(RequestedKind, given.input_format)
-    is_described = any(option is not None for option in (given.field, given.delimiter, given.header_in))
-    return "records" if is_described or list_fields(by) else "auto"
 
 
 class Corpus:
@@ -220,7 +164,7 @@ class Corpus:
                 summarize_inputs(self._diagnostics, self.report.summary, self.sources, self._given_paths)
         self.spooled = [record for number in sorted(spooled) for record in spooled[number]]
         if not self._is_reported:
-            _report_diagnostics(self._diagnostics, self.report, self.sources)
+            report_diagnostics(self._diagnostics, self.report, self.sources)
         self._is_reported = True
 
     def run(self, job: Job[TextRecord, PartialT, ResultT], shared: object, what: str = "") -> ResultT | None:
@@ -285,7 +229,6 @@ def open_corpus(
         kind: The format of the inputs; by default the one of the options.
     """
     spec = spec or make_reader_spec(session.source)
-    _check_checkpoint_folder(session)
     inputs = find_sources(session)
     with open_corpora(session, preload, spec, inputs, kind) as open_inputs:
         yield open_inputs(inputs)
@@ -314,77 +257,9 @@ def open_corpora(
         yield lambda own: Corpus(session, engine, workspace, spec, requested, own, uses_threads=uses_threads)
 
 
-def _check_checkpoint_folder(session: Session) -> None:
-    """Refuse a folder of --checkpoint in a folder where all files are read, also before it has any file."""
-    given, folder = session.source, session.run.checkpoint
-    if folder is not None and given.recursive and not given.glob:
-        target = os.path.join(os.path.realpath(folder), "")
-        for name in given.inputs:
-            if os.path.isdir(name) and target.startswith(os.path.join(os.path.realpath(name), "")):
-                raise UsageError(f"{name}: has the folder of --checkpoint in it; move that folder out of the inputs.")
-
-
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:
     """Refuse inputs in the folder of --checkpoint."""
     inside = os.path.join(os.path.realpath(folder), "")
     for source in inputs:
         if not source.is_remote and os.path.realpath(source.path).startswith(inside):
             raise UsageError(f"{source.path}: is in the folder of --checkpoint; move that folder out of the inputs.")
-
-
-def report_notice(notice: Notice, report: Report) -> None:
-    """Report a notice, as a warning if it may be wrong, or count an encoding."""
-    message = f"{notice.path}: {notice.message}"
-    if notice.is_warning:
-        report.warning(message)
-    elif notice.encoding:
-        report.record_encoding(name_encoding(notice.encoding), message)
-    else:
-        report.note(message)
-
-
-def _report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs: list[sources.Source]) -> None:
-    """Report notices and skipped records in the order of the inputs."""
-    order = {source.path: number for number, source in enumerate(inputs)}
-    known = sources.index_by_path(inputs)
-    diagnostics = [one for one in diagnostics if _get_paths(one) <= order.keys()]  # a checkpoint could name any file
-    notices = {one for one in diagnostics if isinstance(one, Notice)}
-    for notice in sorted(notices, key=lambda notice: order[notice.path]):
-        report_notice(notice, report)
-    skipped = [one for one in diagnostics if isinstance(one, SkippedRecords)]
-    for kind in sorted({records.kind for records in skipped}):
-        same_kind = [records for records in skipped if records.kind == kind]
-        places = sorted(
-            {place for records in same_kind for place in records.places},
-            key=lambda place: (order[place.path], place.offset, place.line),
-        )
-        examples = [format_place(place, known[place.path]) for place in places[:MAX_EXAMPLES]]
-        report.record_skips(kind, sum(records.count for records in same_kind), examples, are_documents=True)
-
-
-def summarize_inputs(
-    diagnostics: Iterable[Diagnostic],
-    summary: RunSummary,
-    inputs: list[sources.Source],
-    given_paths: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Add the inputs to the summary, with the facts known so far.
-
-    Args:
-        diagnostics: Those of their readers.
-        summary: Receives the facts.
-        inputs: The inputs.
-        given_paths: The names of inputs as the user wrote them, where they differ.
-    """
-    for source in inputs:
-        summary.add_input(given_paths.get(source.path, source.path), n_bytes=source.size or 0)
-    known = {source.path for source in inputs}
-    for facts in diagnostics:
-        if isinstance(facts, SourceFacts) and facts.path in known:  # a checkpoint could name any file
-            summary.add_input(**{**facts._asdict(), "path": given_paths.get(facts.path, facts.path)})
-
-
-def _get_paths(diagnostic: Diagnostic) -> set[str]:
-    if isinstance(diagnostic, SkippedRecords):
-        return {place.path for place in diagnostic.places}
-    return {diagnostic.path}

@@ -12,6 +12,7 @@ from kxcli.mining.wordcount.counting import WordSplitter
 from kxcli.mining.wordcount.counts import WordCountPartial
 from kxcli.pipelines import corpus_run, engines
 from kxcli.pipelines.absent_words import explain_absence
+from kxcli.pipelines.inputs import make_reader_spec
 from kxcli.pipelines.session import Session
 from kxcli.report import Report
 from kxcli.wording import format_count
@@ -31,7 +32,7 @@ _LINE_COST = 75
 def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRanking") -> None:
     """Count the words of the inputs, and write the collocates."""
     dictionary = prepare(job.counting.segmentation, session.report.warning)
-    spec = corpus_run.make_reader_spec(
+    spec = make_reader_spec(
         session.source,
         unit="document" if dictionary is None else "bytes",
         split_pattern=job.counting.safe_split_pattern,

@@ -33,9 +33,10 @@ from kxcli.mining.hsic.permutation_plans import PlanLimits
 from kxcli.mining.hsic.standardization import (
     Standardization,
 )
-from kxcli.pipelines import corpus_run
 from kxcli.pipelines.hsic.sentinels import describe_sentinels
 from kxcli.pipelines.hsic.sides import SideSelector
+from kxcli.pipelines.input_messages import report_notice
+from kxcli.pipelines.inputs import find_sources
 from kxcli.pipelines.session import Session
 from kxcli.suffixes import InputFormat
 from kxcli.wording import format_count
@@ -152,7 +153,7 @@ class HsicTables:
         )
 
     def __enter__(self) -> "HsicTables":
-        self.x = self._open(corpus_run.find_sources(self._session))
+        self.x = self._open(find_sources(self._session))
         self.y = self.x if self._y_file is None else self._open(resolve_sources([self._y_file]))
         self.sides = SideSelector(self.x, self.y, self._exclude, self._report)
         return self
@@ -223,7 +224,7 @@ class HsicTables:
             self._report.record_skips(diagnostic.kind, diagnostic.count, places, are_documents=True)
         elif diagnostic not in self._notices:
             self._notices.add(diagnostic)
-            corpus_run.report_notice(diagnostic, self._report)
+            report_notice(diagnostic, self._report)
 
 
 def select_rows(group: GroupCells, mask: BoolArray) -> GroupCells:

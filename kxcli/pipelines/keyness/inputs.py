@@ -9,7 +9,7 @@ from kxcli.corpus import count_tables, encodings, peeking
 from kxcli.corpus.reader_spec import DEFAULT_FIELD
 from kxcli.errors import UsageError
 from kxcli.mining.wordcount.merging import CountSums
-from kxcli.pipelines import corpus_run
+from kxcli.pipelines.inputs import find_sources
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.wordcount.group_columns import OLD_NAME, join_cells
 from kxcli.pipelines.wordcount.summing import parse_count, read_count_tables
@@ -45,7 +45,7 @@ def find_inputs(session: Session, by: tuple[str, ...], stack: ExitStack) -> Side
         by: The fields of the group.
         stack: Closes streams.
     """
-    given, found = session.source, corpus_run.find_sources(session)
+    given, found = session.source, find_sources(session)
     paths = [source.path for source in found]
     if given.input_format in ("text", "counts"):
         return SideInputs(found, [], paths) if given.input_format == "text" else SideInputs([], found, paths)

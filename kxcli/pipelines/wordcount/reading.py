@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from kxcli.pipelines import corpus_run, engines
+from kxcli.pipelines import engines
+from kxcli.pipelines.inputs import make_reader_spec
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def make_count_spec(
         takes_bytes: Whether the words are cut by the kernel.
     """
     lines: Unit = "lines" if counting.ignores_document_borders and numbering != "line" else "document"
-    return corpus_run.make_reader_spec(
+    return make_reader_spec(
         session.source,
         by=by,
         unit="bytes" if takes_bytes else lines,

@@ -46,7 +46,7 @@ def sum_outputs(session: Session) -> "Iterator[tuple[Counts, TableColumns, Scrat
 
 def _add(sums: "CountSums", session: Session) -> TableColumns:
     """Add the rows of all inputs, and return their columns."""
-    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines.inputs import find_sources
 
     columns: TableColumns | None = None
     known: set[str] | None = None  # of the rows whose columns were compared last
@@ -74,7 +74,7 @@ def _add(sums: "CountSums", session: Session) -> TableColumns:
         return count
 
     consequence = "so the sums of rare words may be too low"
-    read_count_tables(corpus_run.find_sources(session), session, add_row, consequence)
+    read_count_tables(find_sources(session), session, add_row, consequence)
     return columns or TableColumns((), ("word", "count"))
 
 
@@ -90,17 +90,17 @@ def read_count_tables(
         consequence: What follows if an output has no word that occurs once, for a warning.
     """
     from kxcli.corpus import count_tables, diagnostics, encodings
-    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines.input_messages import report_notice
 
     given, report = session.source, session.report
 
-    def report_notice(notice: diagnostics.Diagnostic) -> None:
+    def report_diagnostic(notice: diagnostics.Diagnostic) -> None:
         if isinstance(notice, diagnostics.SourceFacts):
             if report.summary is not None:
                 report.summary.add_input(**notice._asdict())
             return
         assert isinstance(notice, diagnostics.Notice), "bad rows of an earlier output are errors"
-        corpus_run.report_notice(notice, report)
+        report_notice(notice, report)
 
     for source in [one.allow_append() for one in sources]:
         rows = count_tables.read_count_rows(
@@ -109,7 +109,7 @@ def read_count_tables(
             encodings.resolve_encoding(given.encoding),
             default_columns=("word", "count"),
             known="count",
-            report=report_notice,
+            report=report_diagnostic,
         )
         min_count = min((add_row(source, row) for row in rows), default=1)
         if min_count > 1:

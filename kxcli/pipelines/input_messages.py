@@ -1,0 +1,69 @@
+"""Messages about inputs, and their place in the summary of a run."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from kxcli.corpus import sources
+from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, SourceFacts, format_place
+from kxcli.corpus.encoding_guess import name_encoding
+from kxcli.report import Report
+from kxcli.summary import RunSummary
+from kxcli.wording import MAX_EXAMPLES
+
+
+def report_notice(notice: Notice, report: Report) -> None:
+    """Report a notice, as a warning if it may be wrong, or count an encoding."""
+    message = f"{notice.path}: {notice.message}"
+    if notice.is_warning:
+        report.warning(message)
+    elif notice.encoding:
+        report.record_encoding(name_encoding(notice.encoding), message)
+    else:
+        report.note(message)
+
+
+def report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs: list[sources.Source]) -> None:
+    """Report notices and skipped records in the order of the inputs."""
+    order = {source.path: number for number, source in enumerate(inputs)}
+    known = sources.index_by_path(inputs)
+    diagnostics = [one for one in diagnostics if _get_paths(one) <= order.keys()]  # a checkpoint could name any file
+    notices = {one for one in diagnostics if isinstance(one, Notice)}
+    for notice in sorted(notices, key=lambda notice: order[notice.path]):
+        report_notice(notice, report)
+    skipped = [one for one in diagnostics if isinstance(one, SkippedRecords)]
+    for kind in sorted({records.kind for records in skipped}):
+        same_kind = [records for records in skipped if records.kind == kind]
+        places = sorted(
+            {place for records in same_kind for place in records.places},
+            key=lambda place: (order[place.path], place.offset, place.line),
+        )
+        examples = [format_place(place, known[place.path]) for place in places[:MAX_EXAMPLES]]
+        report.record_skips(kind, sum(records.count for records in same_kind), examples, are_documents=True)
+
+
+def summarize_inputs(
+    diagnostics: Iterable[Diagnostic],
+    summary: RunSummary,
+    inputs: list[sources.Source],
+    given_paths: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Add the inputs to the summary, with the facts known so far.
+
+    Args:
+        diagnostics: Those of their readers.
+        summary: Receives the facts.
+        inputs: The inputs.
+        given_paths: The names of inputs as the user wrote them, where they differ.
+    """
+    for source in inputs:
+        summary.add_input(given_paths.get(source.path, source.path), n_bytes=source.size or 0)
+    known = {source.path for source in inputs}
+    for facts in diagnostics:
+        if isinstance(facts, SourceFacts) and facts.path in known:  # a checkpoint could name any file
+            summary.add_input(**{**facts._asdict(), "path": given_paths.get(facts.path, facts.path)})
+
+
+def _get_paths(diagnostic: Diagnostic) -> set[str]:
+    if isinstance(diagnostic, SkippedRecords):
+        return {place.path for place in diagnostic.places}
+    return {diagnostic.path}
