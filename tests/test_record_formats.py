@@ -183,9 +183,18 @@ def test_other_files_are_text_unless_a_field_is_named(kxcli, tmp_path):
 def test_note_names_the_column_of_a_table_read_as_text(kxcli, tmp_path, name, text, advice):
     path = write(tmp_path / name, text)
     assert f"{name}: looks like {name[2:].upper()} and is read as plain text; {advice}\n" in kxcli("segment", path).err
+
     assert kxcli("segment", "--input-format", "text", path).err == ""
     column = advice.removesuffix(" reads one column")
     assert kxcli("segment", *shlex.split(column), path).err == ""
+
+
+def test_tables_that_are_read_as_text_share_a_note(kxcli, tmp_path):
+    for name in "abcde":
+        write(tmp_path / f"{name}.csv", "id,review\n1,ab cd\n")
+    err = kxcli("wordcount", "-r", tmp_path).err
+    assert err.count("\n") == 1
+    assert "b.csv, " in err and "c.csv and 2 more: looks like CSV and is read as plain text; --field review" in err
 
 
 @pytest.mark.parametrize("text", ["", "今天 天气\n很好\n", "你好，世界\n", "a,b\nc\n"])

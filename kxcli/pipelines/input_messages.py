@@ -8,7 +8,7 @@ from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, SourceF
 from kxcli.corpus.encoding_guess import name_encoding
 from kxcli.report import Report
 from kxcli.summary import RunSummary
-from kxcli.wording import MAX_EXAMPLES
+from kxcli.wording import MAX_EXAMPLES, format_examples
 
 
 def report_notice(notice: Notice, report: Report) -> None:
@@ -28,8 +28,12 @@ def report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs
     known = sources.index_by_path(inputs)
     diagnostics = [one for one in diagnostics if _get_paths(one) <= order.keys()]  # a checkpoint could name any file
     notices = {one for one in diagnostics if isinstance(one, Notice)}
+    paths: dict[Notice, list[str]] = {}  # by the same notice for all of them
     for notice in sorted(notices, key=lambda notice: order[notice.path]):
-        report_notice(notice, report)
+        key = notice if notice.encoding or notice.is_warning else notice._replace(path="")
+        paths.setdefault(key, []).append(notice.path)
+    for notice, own in paths.items():
+        report_notice(notice._replace(path=format_examples(own)), report)
     skipped = [one for one in diagnostics if isinstance(one, SkippedRecords)]
     for kind in sorted({records.kind for records in skipped}):
         same_kind = [records for records in skipped if records.kind == kind]
