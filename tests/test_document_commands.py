@@ -1,8 +1,10 @@
 """`--document`, `--dispersion` and `-f mtx` of wordcount, on the command line."""
 
 import bz2
+import errno
 import gzip
 import json
+import os
 from collections import Counter
 
 import pytest
@@ -11,6 +13,7 @@ from conftest import SAMPLES
 from kxcli.corpus import numbering
 from kxcli.mining import Counting, Segmentation, count_matrix
 from kxcli.mining.documents.api import TermMatrix
+from kxcli.output import sink
 
 NEWS = (SAMPLES / "news.txt").read_bytes()
 
@@ -107,7 +110,7 @@ def test_undefined_dispersion_is_null(kxcli):
         "dp_norm": None,
         "juilland_d": None,
     }
-    assert kxcli("wordcount", "--dispersion", stdin="好").text == "好\t1\t1\t0.0\t\t\n"
+    assert kxcli("wordcount", "--dispersion", stdin="好").text == "好\t1\t1\t0\t\t\n"
 
 
 @pytest.mark.parametrize("document", ["line", "file"])
@@ -256,6 +259,35 @@ def test_unwritable_labels_are_found_before_the_work(kxcli):
     (kxcli.folder / "m.columns.tsv").mkdir()
     ended = kxcli("wordcount", "no-such-file", "-o", "m.mtx", code=1)
     assert "m.columns.tsv" in ended.err
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/dev/null", "fifo"])
+def test_matrix_needs_a_regular_file(kxcli, path):
+    os.mkfifo(kxcli.folder / "fifo")
+    ended = kxcli("wordcount", "no-such-file", "-f", "mtx", "-o", path, code=1)
+    assert f"{path}: is not a regular file; name one with -o" in ended.err
+    assert [path.name for path in kxcli.folder.iterdir() if not path.is_dir()] == ["fifo"]
+    assert not os.path.exists(f"{path}.rows.tsv")
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("place", ["m.rows.tsv", "m.columns.tsv", "m.mtx"])
+def test_files_of_a_matrix_are_replaced_together(kxcli, monkeypatch, is_new, place):
+    """The disk is full while one of the files is written."""
+    if not is_new:
+        kxcli("wordcount", "-o", "m.mtx", stdin="旧\n旧")
+    before = {path.name: path.read_bytes() for path in kxcli.folder.iterdir() if path.is_file()}
+    compress = sink.compress_by_suffix
+
+    def fail(blocks, path):
+        yield from compress(blocks, path)
+        if path == place:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sink, "compress_by_suffix", fail)
+    ended = kxcli("wordcount", "-o", "m.mtx", stdin="新新", code=1)
+    assert ended.err == f"kxcli: error: {place}: No space left on device; make room, or name another file with -o\n"
+    assert {path.name: path.read_bytes() for path in kxcli.folder.iterdir() if path.is_file()} == before
 
 
 # Python

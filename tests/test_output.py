@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kxcli.cli import COMMANDS, cli, main
 from kxcli.commands.option_types import PathType
 from kxcli.errors import OutputError
-from kxcli.output import sink
+from kxcli.output import complete_files, sink
 from kxcli.output.descriptors import CompleteWriter
 
 ROWS = b"x\t2\ny\t1\n"
@@ -596,7 +596,7 @@ def test_bind_mounted_file_is_overwritten(folder):
         assert (folder / "out").read_bytes() == ROWS
         assert count("-o", "out", "missing.txt") == 1
     assert ((folder / "outside").read_bytes(), (folder / "out").read_bytes()) == (ROWS, b"")
-    assert sink._PREFIX not in "".join(os.listdir())
+    assert complete_files.PREFIX not in "".join(os.listdir())
 
 
 def test_hard_links_are_kept(folder):

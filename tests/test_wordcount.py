@@ -150,7 +150,7 @@ EFFECTS = {
     "header of all": (
         ["--header", "--by", "label", "--df", "--per-million", "--input-format", "jsonl", "--min-count", "2"],
         REVIEWS,
-        "label\tword\tcount\tdf\tper_million\n差评\t下雨\t2\t2\t400000.0\n差评\t今天\t2\t1\t400000.0\n",
+        "label\tword\tcount\tdf\tper_million\n差评\t下雨\t2\t2\t400000\n差评\t今天\t2\t1\t400000\n",
     ),
 }
 

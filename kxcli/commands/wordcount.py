@@ -59,14 +59,14 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS, Ranking
         from kxcli.pipelines.wordcount import summing
         from kxcli.pipelines.wordcount.group_columns import name_group_columns
-        from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder, check_labels
+        from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder, check_matrix
 
         sink = session.sink
         ranking = Ranking(options["sort"], options["top"], options["min_count"], options["per_million"])
         is_shown = _choose_findable(session) if sink.format == "userdict" else None
         if sink.output_dir is not None:
             check_folder(sink.output_dir)
-        check_labels(sink.label_paths)
+        check_matrix(sink.matrix_paths)
 
         def list_counts(groups: tuple[str, ...], others: tuple[str, ...]) -> Listing:
             more = ("per_million",) * ranking.per_million

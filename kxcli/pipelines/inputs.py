@@ -34,7 +34,7 @@ def find_sources(session: Session) -> list[sources.Source]:
         null=given.null,
         skips=skips,
     )
-    for path in (output.output, *output.label_paths):
+    for path in output.matrix_paths or (output.output,):
         refuse_overwriting("-o", path, ("-" if source.is_stdin else source.path for source in found))
     if skips.hidden:
         report.note(f"skipped hidden and backup files: {format_examples(skips.hidden)}; add --hidden to read them")

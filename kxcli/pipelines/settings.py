@@ -54,9 +54,11 @@ class OutputSettings(NamedTuple):
         return "csv" if self.format == "parquet" else self.format
 
     @property
-    def label_paths(self) -> tuple[str, ...]:
-        """The files with the labels of a matrix."""
-        return make_label_paths(self.output) if self.format == "mtx" and self.output is not None else ()
+    def matrix_paths(self) -> tuple[str, ...]:
+        """The files of a matrix: the labels of its rows and columns, and itself."""
+        if self.format != "mtx" or self.output is None:
+            return ()
+        return (*make_label_paths(self.output), self.output)
 
     @property
     def is_terminal(self) -> bool:
@@ -67,7 +69,7 @@ class OutputSettings(NamedTuple):
     def written_paths(self) -> list[str | int]:
         """All paths that the run writes, and the descriptors of stdout and stderr."""
         paths = (self.output, self.output_dir, self.errors, self.kb_cache, self.save_idf, self.summary)
-        return [1, 2, *self.label_paths, *(path for path in paths if path is not None)]
+        return [1, 2, *self.matrix_paths, *(path for path in paths if path is not None)]
 
 
 class RunSettings(NamedTuple):

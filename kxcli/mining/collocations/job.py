@@ -1,10 +1,10 @@
 """The job that counts words, and pairs of words within a window."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Any, Protocol, cast
 
 from kxcli.kernel import find_kernel
 from kxcli.mining.collocations.window import LAYOUT, WORD_END, Window
@@ -13,9 +13,6 @@ from kxcli.mining.wordcount.counts import AnyCounter, WordCountPartial
 from kxcli.mining.wordcount.job import CountingJob
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import COUNT_MASK, MAX_NUMBER, Block, count_memory, decode_run, merge_runs, reduce_runs
-
-if TYPE_CHECKING:
-    from kxcli import _kernel
 
 
 class PairCount(CountingJob["PairCounts"]):
@@ -50,26 +47,10 @@ class PairCount(CountingJob["PairCounts"]):
         """Return the final counts."""
         return PairCounts(partial, self.window, self.is_symmetric, has_repetitions=self.has_repetitions)
 
-    def make_kernel_counter(
-        self,
-        make: "type[_kernel.Counter]",
-        dictionary: "_kernel.Dictionary",
-        expand: Callable[[str], Iterable[str | None]] | None,
-    ) -> AnyCounter:
-        """Return a counter of the kernel."""
-        counting = self.counting
-        return make(
-            dictionary,
-            counting.segmentation.mode,
-            counting.segmentation.hmm,
-            counting.keeps_punctuation,
-            (1, 1),
-            False,
-            False,
-            expand,
-            self.window,
-            self.word,
-        )
+    @property
+    def kernel_options(self) -> dict[str, Any]:
+        """What the kernel counts."""
+        return {"orders": (1, 1), "is_grouped": False, "window": self.window, "word": self.word}
 
     def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
         """Return a counter without the kernel."""

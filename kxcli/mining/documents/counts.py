@@ -1,5 +1,6 @@
 """Final counts by document."""
 
+from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from operator import itemgetter
@@ -59,8 +60,8 @@ class DocumentGroup(NamedTuple):
 class DocumentCounts:
     """Final counts by group, n-gram and document.
 
-    Memory is for the numbers and sizes of the documents of one group, some 16 bytes each, and for the documents of one
-    n-gram.
+    Memory is for the documents of one group, 8 bytes for the number of each and 8 for its size by order, and for the
+    documents of one n-gram.
     """
 
     def __init__(self, layout: KeyLayout, partial: WordCountPartial) -> None:
@@ -76,20 +77,21 @@ class DocumentCounts:
 
     def _open_group(self, name: str, blocks: Iterator[Block]) -> DocumentGroup:
         """Read the documents of a group; their rows come first."""
-        ends, sums = list[str](), list[int]()
+        layout = KeyLayout(False, self.layout.orders)
+        first_order = layout.keys("", layout.orders[0], [""])[0]
+        documents, sums = array("q"), array("q")  # they grow in place
         rest: Block = ([], [])
         for keys, numbers in blocks:
             n_documents = next((i for i, key in enumerate(keys) if not key.startswith(KEY_END)), len(keys))
-            ends += keys[:n_documents]
-            sums += numbers[:n_documents]
+            ends = [key for key in keys[:n_documents] if key.startswith(first_order)]
+            documents.frombytes(decode_numbers(ends).tobytes())
+            sums.extend(numbers[:n_documents])
             if n_documents < len(keys):
                 rest = keys[n_documents:], numbers[n_documents:]
                 break
-        documents, counts = decode_numbers(ends), np.array(sums, np.int64)
-        n_orders = self.layout.orders[1] - self.layout.orders[0] + 1
-        sizes = counts.reshape(n_orders, -1)  # each order has a row for each document
-        documents = documents[: sizes.shape[1]]
-        return DocumentGroup(name, documents, sizes, collect_postings(chain([rest], blocks), documents))
+        own = np.frombuffer(documents, np.int64)
+        sizes = np.frombuffer(sums, np.int64).reshape(-1, len(own))  # each order has a row for each document
+        return DocumentGroup(name, own, sizes, collect_postings(chain([rest], blocks), own))
 
 
 def decode_numbers(keys: list[str]) -> IntArray:

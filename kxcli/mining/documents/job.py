@@ -1,7 +1,6 @@
 """The job that counts the words of each document."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kxcli.mining.documents.keys import DocumentUnit
 from kxcli.mining.wordcount.counting import Counting, WordSplitter
@@ -9,7 +8,6 @@ from kxcli.mining.wordcount.counts import AnyCounter, KeyLayout, WordCountPartia
 from kxcli.mining.wordcount.job import CountingJob
 
 if TYPE_CHECKING:
-    from kxcli import _kernel
     from kxcli.mining.documents.counts import DocumentCounts
 
 
@@ -36,25 +34,10 @@ class DocumentWordCount(CountingJob["DocumentCounts"]):
 
         return DocumentCounts(self.layout, partial)
 
-    def make_kernel_counter(
-        self,
-        make: "type[_kernel.Counter]",
-        dictionary: "_kernel.Dictionary",
-        expand: Callable[[str], Iterable[str | None]] | None,
-    ) -> AnyCounter:
-        """Return a counter of the kernel."""
-        counting = self.counting
-        return make(
-            dictionary,
-            counting.segmentation.mode,
-            counting.segmentation.hmm,
-            counting.keeps_punctuation,
-            counting.orders,
-            False,
-            counting.is_grouped,
-            expand,
-            documents=self._unit,
-        )
+    @property
+    def kernel_options(self) -> dict[str, Any]:
+        """What the kernel counts."""
+        return {"documents": self._unit}
 
     def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
         """Return a counter without the kernel."""

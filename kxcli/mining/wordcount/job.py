@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from kxcli.kernel import load_kernel
@@ -120,20 +120,10 @@ class CountingJob(ABC, Generic[ResultT]):
         """Return the approximate bytes of memory of a partial."""
         return partial.weight
 
+    @property
     @abstractmethod
-    def make_kernel_counter(
-        self,
-        make: "type[_kernel.Counter]",
-        dictionary: "_kernel.Dictionary",
-        expand: Callable[[str], Iterable[str | None]] | None,
-    ) -> AnyCounter:
-        """Return a counter of the kernel.
-
-        Args:
-            make: Its class.
-            dictionary: The words.
-            expand: Returns the words of a token, if these are not tokens themselves.
-        """
+    def kernel_options(self) -> dict[str, Any]:
+        """What the kernel counts: keyword arguments of `kxcli._kernel.Counter`."""
 
     @abstractmethod
     def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
@@ -147,7 +137,11 @@ class CountingJob(ABC, Generic[ResultT]):
             return self.make_python_counter(self._splitter)
         self._dictionary = self._dictionary or self._shared.open()
         expand = WordFilter(counting) if counting.changes_words else None
-        return self.make_kernel_counter(kernel.Counter, self._dictionary, expand)
+        segmentation = counting.segmentation
+        words = self._dictionary, segmentation.mode, segmentation.hmm, counting.keeps_punctuation
+        options = {"orders": counting.orders, "has_documents": False, "is_grouped": counting.is_grouped}
+        counter: AnyCounter = kernel.Counter(*words, expand=expand, **{**options, **self.kernel_options})
+        return counter
 
     def _count(self, record: Record, counter: AnyCounter) -> None:
         place = record.group, record.is_lines, record.has_continuation, record.document
@@ -176,24 +170,10 @@ class WordCount(CountingJob[Counts]):
         """Return n partials that merge to the given one, split by a hash of the word."""
         return self.finish(partial).split(n)
 
-    def make_kernel_counter(
-        self,
-        make: "type[_kernel.Counter]",
-        dictionary: "_kernel.Dictionary",
-        expand: Callable[[str], Iterable[str | None]] | None,
-    ) -> AnyCounter:
-        """Return a counter of the kernel."""
-        counting = self.counting
-        return make(
-            dictionary,
-            counting.segmentation.mode,
-            counting.segmentation.hmm,
-            counting.keeps_punctuation,
-            counting.orders,
-            counting.has_documents,
-            counting.is_grouped,
-            expand,
-        )
+    @property
+    def kernel_options(self) -> dict[str, Any]:
+        """What the kernel counts."""
+        return {"has_documents": self.counting.has_documents}
 
     def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
         """Return a counter without the kernel."""

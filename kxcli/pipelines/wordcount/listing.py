@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -13,6 +13,7 @@ from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.ranking import COLUMNS, TYPES, Ranking, encode_tsv, rank_rows
 from kxcli.output import rows, sink
+from kxcli.output.rows import RoundTripFloat
 from kxcli.pipelines.wordcount.group_columns import split_groups
 from kxcli.storage.temp_files import get_temporary_folder
 from kxcli.tally.scratch import Scratch
@@ -51,6 +52,8 @@ class Listing(NamedTuple):
         """Return blocks of lines for rows of a group and the first ones of `COLUMNS`."""
         pick = itemgetter(0, *(1 + COLUMNS.index(column) for column in self.columns))
         cells = split_groups(map(pick, ranked), len(self.groups))
+        if any(TYPES.get(column) is float for column in self.columns):
+            cells = (tuple(RoundTripFloat(cell) if type(cell) is float else cell for cell in row) for row in cells)
         names = (*self.groups, *self.columns)
         return rows.encode_rows(cells, names, self.form, header=self.header, types=TYPES)
 
@@ -88,10 +91,10 @@ class WritePart:
         return path
 
 
-def check_labels(paths: Iterable[str]) -> None:
-    """Raise `OutputError` if a file with the labels of a matrix cannot be written."""
-    for path in paths:
-        sink.check(path)
+def check_matrix(paths: Sequence[str]) -> None:
+    """Raise `OutputError` if one of the files of a matrix cannot be written."""
+    for path in reversed(paths):  # the labels are named after the last one
+        sink.check_regular(path)
 
 
 def check_folder(folder: str) -> None:
