@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kxcli.errors import TooManySkippedError
 from kxcli.urls import redact_text
-from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback, is_repair
+from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback
 
 if TYPE_CHECKING:
     from kxcli.summary import RunSummary, SkipLimit
@@ -28,11 +28,13 @@ class _Skips(NamedTuple):
         count: Their number.
         examples: Some places.
         n_documents: How many of them are documents.
+        is_repair: Whether they were repaired, and read.
     """
 
     count: int  # type: ignore[assignment]  # hides tuple.count
     examples: list[str]
     n_documents: int
+    is_repair: bool
 
 
 class Report:
@@ -51,7 +53,7 @@ class Report:
         self.skip_limit: SkipLimit | None = None
         self._skips: dict[str, _Skips] = {}
         self._n_reported = 0  # kinds of skips
-        self._encodings: Counter[str] = Counter()
+        self._encodings: Counter[tuple[str | None, bool]] = Counter()
         self._last_encoded = ""
         self._start = time.monotonic()
 
@@ -82,15 +84,30 @@ class Report:
         if self.verbose and not self.quiet:
             self._write(f"kxcli: [{time.monotonic() - self._start:.2f} s] {message}")
 
-    def record_encoding(self, name: str, message: str) -> None:
-        """Count a detected encoding for the note of `close`, or print its own if verbose."""
-        if self.verbose:
-            self.note(message)
-        else:
-            self._encodings[name] += 1
-            self._last_encoded = message
+    def record_encoding(self, name: str | None, message: str, *, n_inputs: int = 1, has_warning: bool = False) -> None:
+        """Count detected encodings for the note of `close`, or print a note if verbose.
 
-    def record_skips(self, kind: str, count: int, examples: Iterable[str], *, are_documents: bool = False) -> None:
+        Args:
+            name: The encoding; None if the file is empty.
+            message: The note.
+            n_inputs: How many inputs have it.
+            has_warning: Whether there is a warning instead of the note.
+        """
+        if not self.verbose:
+            self._encodings[name, has_warning] += n_inputs
+            self._last_encoded = "" if has_warning or name is None else message
+        elif not has_warning:
+            self.note(message)
+
+    def record_skips(
+        self,
+        kind: str,
+        count: int,
+        examples: Iterable[str],
+        *,
+        are_documents: bool = False,
+        is_repair: bool = False,
+    ) -> None:
         """Count skipped records of one kind, for the warnings of `close`.
 
         Args:
@@ -98,18 +115,19 @@ class Report:
             count: Their number.
             examples: Some places.
             are_documents: Whether they are lines or records of the inputs, which --max-skipped limits.
+            is_repair: Whether they were repaired, and read.
         """
-        known = self._skips.get(kind, _Skips(0, [], 0))
+        known = self._skips.get(kind, _Skips(0, [], 0, is_repair))
         known.examples.extend(list(examples)[: MAX_EXAMPLES - len(known.examples)])
         n_documents = known.n_documents + (count if are_documents else 0)
-        self._skips[kind] = _Skips(known.count + count, known.examples, n_documents)
+        self._skips[kind] = _Skips(known.count + count, known.examples, n_documents, is_repair)
 
     def check_skips(self) -> None:
         """Raise `TooManySkippedError` if --max-skipped is exceeded."""
         if self.skip_limit is None or self.summary is None:
             return
         n_skipped = sum(skips.n_documents for skips in self._skips.values())
-        n_left_out = sum(skips.n_documents for kind, skips in self._skips.items() if not is_repair(kind))
+        n_left_out = sum(skips.n_documents for skips in self._skips.values() if not skips.is_repair)
         n_documents = self.summary.n_documents + n_left_out
         if self.skip_limit.is_exceeded(n_skipped, n_documents):
             self.close()
@@ -124,13 +142,11 @@ class Report:
 
         These are in order of first appearance; the most frequent encoding is the first.
         """
-        if self._encodings.total() == 1:
+        if self._encodings.total() > 1:
+            self.note(f"{_format_encodings(self._encodings)} (-v lists them)")
+        elif self._last_encoded:
             self.note(self._last_encoded)
-        elif self._encodings:
-            (encoding, n_files), *others = self._encodings.most_common()
-            counts = [f"{format_count(n_files, 'files')} read as {encoding}"]
-            counts += [f"{count:,} as {name}" for name, count in others]
-            self.note(f"{', '.join(counts)} (-v lists them)")
+        self._last_encoded = ""
         self._encodings.clear()
         for kind, skips in list(self._skips.items())[self._n_reported :]:
             self.warning(f"{format_count(skips.count, kind)}: {format_examples(skips.examples, skips.count)}")
@@ -209,6 +225,19 @@ class Progress:
         )
         self._bar.start_t = self._bar.last_print_t = self._start
         self._bar.update(self._n_before)
+
+
+def _format_encodings(counts: "Counter[tuple[str | None, bool]]") -> str:
+    """Return the numbers of files by encoding, the most frequent first."""
+    n_empty = counts[None, False]
+    detected = [(name, count) for name, count in counts.most_common() if name[0] is not None]
+    parts: list[str] = []
+    for (name, has_warning), count in detected:
+        text = f"as {name}{' (with a warning)' if has_warning else ''}"
+        parts.append(f"{count:,} {text}" if parts else f"{format_count(count, 'files')} read {text}")
+    if n_empty:
+        parts.append(f"{n_empty:,} empty" if parts else f"{format_count(n_empty, 'files')} empty")
+    return ", ".join(parts)
 
 
 def _print(line: str) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 MAX_EXAMPLES = 3  # examples that a message shows of one kind of problem
 MAX_QUOTE = 40  # characters that a message quotes of an input
 
-_REPAIRED = "with replaced bytes"  # in the kind of records that were read nevertheless
 _PLURAL = re.compile(r"\b(\w+?)(ies|s)\b")
 
 
@@ -19,11 +18,6 @@ def format_count(n: int, plural: str) -> str:
     if n == 1:
         plural = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] == "ies" else ""), plural, count=1)
     return f"{n:,} {plural}"
-
-
-def is_repair(kind: str) -> bool:
-    """Return whether a kind of skips is that of records that were repaired and read."""
-    return _REPAIRED in kind
 
 
 def format_names(names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ COMMANDS = {
     "words": ("wordcount", "--shard-size", "8K"),
     "pairs by group": ("wordcount", "--ngram", "1-2", "--df", "--by", "@file,label", "--shard-size", "4K"),
     "raw words merged": ("wordcount", "--per-million", "--min-length", 2, "--top", 50, "--shard-size", "8K"),
+    "dispersion": ("wordcount", "--dispersion", "--document", "file", "--df", "--by", "@file", "--shard-size", "4K"),
     "new words": ("newwords", "--all", "--min-count", 2, "--shard-size", "8K"),
     "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", 2, "--min-pmi", 1, "--shard-size", "8K"),
     "names": ("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl", "--shard-size", "2K"),

@@ -144,8 +144,12 @@ def test_run_continues_from_a_checkpoint(corpus, document):
 
 @pytest.mark.full
 def test_cluster_counts_the_same(corpus):
-    options = ("wordcount", "--df", "--document", "file", "--ngram", 2, *FILES)
-    assert corpus(*options, "--cluster", "local:1", "--shard-size", "1K").out == corpus(*options).out
+    options = ("wordcount", "--document", "file", "-o", "counts.mtx", *FILES)
+    outputs = []
+    for more in ((), ("--cluster", "local:1", "--shard-size", "1K")):
+        corpus(*options, *more)
+        outputs.append({path.name: path.read_bytes() for path in corpus.folder.glob("counts.*")})
+    assert len(outputs[0]) == 3 and outputs[0] == outputs[1]
 
 
 def test_skipped_lines_have_no_document(kxcli):

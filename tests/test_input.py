@@ -412,7 +412,7 @@ def test_auto_detects_the_encoding_of_each_file(kxcli):
     put(kxcli, "c", b"")
     ended = kxcli(*SPACE, "--encoding", "auto", *"abc")
     assert counts(ended) == {"上": 2}
-    assert ended.err == "kxcli: 1 file read as GB18030, 1 as UTF-8 (-v lists them)\n"
+    assert ended.err == "kxcli: 1 file read as GB18030, 1 as UTF-8, 1 empty (-v lists them)\n"
     notes = kxcli(*SPACE, "-v", "--encoding", "auto", *"abc").err
     assert "kxcli: a: read as gb18030\nkxcli: b: read as utf-8\n" in notes and "(-v lists them)" not in notes
 
@@ -424,7 +424,7 @@ def test_encodings_of_many_files_are_one_line(kxcli):
     ended = kxcli(*SPACE, "-r", ".", "--glob", "*.txt", "--encoding", "auto", "-j", 2, "--shard-size", 9)
     doubt, note = ended.err.splitlines()[-2:]
     assert doubt.startswith("kxcli: warning: ./x.txt: read as gb18030, but 0 of 8 ")
-    assert note == "kxcli: 6 files read as UTF-8, 3 as GB18030 (-v lists them)"
+    assert note == "kxcli: 6 files read as UTF-8, 3 as GB18030, 1 as GB18030 (with a warning) (-v lists them)"
 
 
 @pytest.mark.parametrize("way", ["file", "gz", "stdin"])

@@ -423,6 +423,7 @@ def test_run_on_a_cluster_is_the_same(corpora_of_two):
         (("--reference", "-"), "stdin (-) can be read only once; give a file as target or as --reference."),
         (("-", "--reference", "-"), "stdin (-) can be read only once"),
         (("t", "--reference", "r", "--lower"), "--lower has no effect: all inputs are tables of counts; remove it."),
+        (("t", "--reference", "r", "--no-header-in"), "--no-header-in has no effect: all inputs are tables of counts"),
         (("t", "--reference", "r", "--checkpoint", "ck"), "--checkpoint has no effect: all inputs are tables"),
         (("t", "--reference", "r", "-o", "r"), "-o r would overwrite an input; name another file."),
     ],
@@ -459,6 +460,8 @@ def test_both_sides_are_reported_with_their_inputs(kxcli):
     )
     error = kxcli("keyness", "--by", "label", REVIEWS).err
     assert "compared each group with the others: 好评 (650 words), 差评 (625 words)" in error
+    error = kxcli("keyness", "--by", "label,date", REVIEWS).err
+    assert "compared each group with the others: 好评 | 2" in error
     assert kxcli("keyness", "a", "--reference", "b", "-q").err == ""
 
 

@@ -212,6 +212,12 @@ def test_help_states_the_rules_of_an_option(name, rule):
         assert rule.format_help() in option.help or not is_stated, option.name
 
 
+def test_error_names_the_negative_form_of_an_option(capsys):
+    error = usage_error_of(capsys, "wordcount", "--merge", "--no-header-in", "counts.tsv")
+    assert "--no-header-in has no effect with --merge" in error
+    assert "--delimiter has no effect with --merge" in usage_error_of(capsys, "wordcount", "--merge", "--delimiter=;")
+
+
 def test_user_dictionary_accepts_ngram_1(capsys, tmp_path):
     (tmp_path / "a").write_text("北京\n", encoding="utf-8")
     assert main(["wordcount", "-f", "userdict", "--ngram", "1", str(tmp_path / "a")]) == 0

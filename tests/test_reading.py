@@ -394,6 +394,16 @@ def test_auto_detects_mostly_valid_utf8(data):
     assert guess_encoding(data) == ("utf-8", "")
 
 
+def test_auto_doubts_utf8_with_whole_lines_in_another_encoding():
+    lines = NEWS.splitlines()
+    foreign = [line.encode("gb18030") for line in lines[:2]]
+    mixed = b"\n".join([line.encode() for line in lines * 4] + foreign)
+    assert guess_encoding(mixed) == ("utf-8", "2 of its 18 lines beyond ASCII are not")
+    stray = b"\n".join([line.encode()[1:] for line in lines * 4])
+    assert guess_encoding(stray) == ("utf-8", "")
+    assert guess_encoding(b"\n".join([NEWS.encode() * 60, *foreign])) == ("utf-8", "")  # less than one of 100
+
+
 @pytest.mark.parametrize("encoding", ["gbk", "gb18030"])
 @pytest.mark.parametrize(
     "text",
@@ -492,6 +502,28 @@ def test_file_cut_within_a_character_skips_one_line(run):
     cut = run("wordcount", "-j", 1, "--encoding", "auto", "--on-error", "skip", "cut")
     assert cut.out == whole.out
     assert "cut: read as utf-8\n" in cut.err and cut.err.endswith("cut:1\n")
+
+
+@pytest.mark.parametrize("command", [("wordcount",), ("hsic", "-x", 1, "-y", 1, "--kernel-x", "delta")])
+def test_error_at_a_bad_byte_has_the_doubt(run, command):
+    put("input", (FRENCH * 5).encode("latin-1"))
+    err = run(*command, "--encoding", "auto", "input", code=1).err
+    error = next(line for line in err.splitlines() if "error" in line)
+    assert " is not valid " in error and "auto chose this, but " in error
+    assert "common characters there" in error and "by the start" not in err
+
+
+def test_encodings_of_all_inputs_add_up(run):
+    put("a", NEWS)
+    put("b", NEWS.encode("gb18030"))
+    put("c", RARE.encode("gb18030"))
+    put("d", "")
+    auto = ("wordcount", "-j", 1, "--encoding", "auto")
+    err = run(*auto, "a", "a", "b", "c", "d").err
+    assert "2 files read as UTF-8, 1 as GB18030, 1 as GB18030 (with a warning), 1 empty (-v lists them)" in err
+    assert "d: is empty" in run(*auto, "-v", "d").err
+    assert "kxcli: 2 files empty" in run(*auto, "d", "d").err
+    assert "read" not in run(*auto, "d").err and "files" not in run(*auto, "c").err
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if name not in ("knowledge base", "gold")])

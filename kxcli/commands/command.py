@@ -125,10 +125,17 @@ class Command(click.Command):
 
 
 def list_given_options(ctx: click.Context) -> dict[str, Any]:
-    """Return the options as the user wrote them, by their long names."""
+    """Return the options as the user wrote them, by their long names.
+
+    Numbers are numbers.
+    """
     given: dict[str, Any] = ctx.meta[_GIVEN]
     return {
-        param.opts[-1].lstrip("-").replace("-", "_"): given[param.name]
+        param.opts[-1].lstrip("-").replace("-", "_"): ctx.params[param.name] if _is_number(param) else given[param.name]
         for param in ctx.command.params
         if isinstance(param, click.Option) and param.name in given
     }
+
+
+def _is_number(param: click.Option) -> bool:
+    return isinstance(param.type, (click.types.IntParamType, click.types.FloatParamType))

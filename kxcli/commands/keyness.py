@@ -50,8 +50,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
         def check_tables() -> None:
             for param in ctx.command.params:
-                if param.name in TEXT_NAMES.split() and is_given(ctx, param.name):
-                    raise UsageError(f"{get_flag(param)} has no effect: all inputs are tables of counts; remove it.")
+                if param.name is not None and param.name in TEXT_NAMES.split() and is_given(ctx, param.name):
+                    flag = get_flag(param, options[param.name])
+                    raise UsageError(f"{flag} has no effect: all inputs are tables of counts; remove it.")
 
         given, by = session.source, join_fields(options["by"])
         inputs.refuse_reading_stdin_twice(given.inputs, given.files_from, options["reference"])

@@ -95,8 +95,13 @@ def is_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def get_flag(param: click.Parameter) -> str:
-    """Return a parameter as the user writes it."""
+def get_flag(param: click.Parameter, value: object = None) -> str:
+    """Return a parameter as the user writes it.
+
+    For the value False of `--header/--no-header` it is `--no-header`.
+    """
+    if value is False and param.secondary_opts:
+        return param.secondary_opts[-1]
     return "INPUT" if isinstance(param, click.Argument) else param.opts[-1]
 
 
@@ -105,7 +110,7 @@ def check_rules(ctx: click.Context, rules: Iterable[Rule]) -> None:
     given = [param for param in ctx.command.params if is_given(ctx, param.name or "")]
     for rule in rules:
         if rule.is_violated(ctx.params):
-            subjects = [get_flag(param) for param in given if rule.applies_to(param.name)]
+            subjects = [get_flag(param, ctx.params[param.name or ""]) for param in given if rule.applies_to(param.name)]
             if subjects or not (rule.options or rule.is_inverted):
                 raise UsageError(rule.format_error((subjects or [ctx.info_name or ""])[0]))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict", "mtx")
 
 _COLUMNS = "df document dispersion per_million by"
-_COUNTING = f"{WORD_NAMES} ngram {_COLUMNS} field on_error checkpoint retries cluster shard_size"
+_COUNTING = f"{WORD_NAMES} ngram {_COLUMNS} field delimiter header_in on_error checkpoint retries cluster shard_size"
 _MERGE = has("merge")
 _LONG_NGRAMS = Condition("--ngram", lambda values: values["ngram"] != (1, 1))
 _TWO_COLUMNS = "it has only words and their counts"

@@ -172,7 +172,7 @@ class _RowColumns:
                 if self._diagnostics.on_error == "skip":
                     self._diagnostics.skip(f"records skipped: bytes that are {_BAD_BYTES}")
                     return None
-                self._diagnostics.skip(f"records with replaced bytes that are {_BAD_BYTES}")
+                self._diagnostics.skip(f"records with replaced bytes that are {_BAD_BYTES}", is_repair=True)
                 text = error.object.decode(errors="replace")
         if text is None:
             return ""

@@ -25,6 +25,7 @@ class Decoder:
         encoding: The codec's name.
         diagnostics: Counts the lines, and the bad ones among them.
         is_guessed: Whether the encoding was guessed by the start of the source.
+        doubt: Why the guess may be wrong; "" without a doubt.
         is_fixed: Whether no option can choose another encoding.
         max_line: Bytes of a line after which it is rejected; None for no limit.
 
@@ -38,12 +39,13 @@ class Decoder:
         diagnostics: ReadDiagnostics,
         *,
         is_guessed: bool = False,
+        doubt: str = "",
         is_fixed: bool = False,
         max_line: int | None = None,
     ) -> None:
         self.encoding = encoding
         self._diagnostics = diagnostics
-        self._is_guessed, self._is_fixed = is_guessed, is_fixed
+        self._is_guessed, self._doubt, self._is_fixed = is_guessed, doubt, is_fixed
         self.is_at_start = diagnostics.is_at_start
         self._max_line = max_line
 
@@ -153,7 +155,7 @@ class Decoder:
         if self._diagnostics.on_error == "skip":
             self._diagnostics.skip(f"records skipped: bytes that are not {self.encoding}")
             return None
-        self._diagnostics.skip(f"records with replaced bytes that are not {self.encoding}")
+        self._diagnostics.skip(f"records with replaced bytes that are not {self.encoding}", is_repair=True)
         return text.replace(BAD, "\ufffd")
 
     def _strip_mark(self, text: str) -> str:
@@ -198,7 +200,7 @@ class Decoder:
             self._diagnostics.skip(f"lines skipped: bytes that are not {self.encoding}")
         else:
             if BAD in line:
-                self._diagnostics.skip(f"lines with replaced bytes that are not {self.encoding}")
+                self._diagnostics.skip(f"lines with replaced bytes that are not {self.encoding}", is_repair=True)
                 line = line.replace(BAD, "\ufffd")
             yield line if keeps_cr else line.removesuffix("\r")
         self._diagnostics.line += 1
@@ -208,6 +210,8 @@ class Decoder:
         marked = encodings.detect_mark(error.object[: encodings.BOM_LENGTH]) if self.is_at_start else None
         if self._is_fixed:
             hint = f"convert it to {self.encoding.upper()}, or use --on-error skip or replace"
+        elif self._doubt:
+            hint = f"auto chose this, but {self._doubt}: name the right --encoding, or use --on-error skip or replace"
         elif self._is_guessed:
             hint = "auto chose this by the start: name the right --encoding, or use --on-error skip or replace"
         elif marked is not None:

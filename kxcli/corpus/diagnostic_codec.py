@@ -15,10 +15,16 @@ _DIAGNOSTIC = schema.OneOfField(
                 "is_warning": schema.FlagField(),
                 "encoding": schema.TextField(),
                 "confidence": schema.NumberField(0, 1),
+                "is_empty": schema.FlagField(),
             }
         ),
         schema.RecordField(
-            {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
+            {
+                "kind": schema.TextField(),
+                "count": schema.IntegerField(),
+                "places": schema.ListField(_PLACE),
+                "is_repair": schema.FlagField(),
+            }
         ),
         schema.RecordField(
             {
@@ -38,7 +44,7 @@ def to_json(diagnostic: Diagnostic) -> Any:
     if isinstance(diagnostic, (Notice, SourceFacts)):
         return diagnostic._asdict()
     places = [[place.path, place.line, place.offset] for place in diagnostic.places]
-    return {"kind": diagnostic.kind, "count": diagnostic.count, "places": places}
+    return {**diagnostic._asdict(), "places": places}
 
 
 def from_json(value: Any) -> Diagnostic:
@@ -48,4 +54,4 @@ def from_json(value: Any) -> Diagnostic:
         return Notice(**value)
     if "n_documents" in value:
         return SourceFacts(**value)
-    return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
+    return SkippedRecords(**{**value, "places": tuple(Place(*place) for place in value["places"])})

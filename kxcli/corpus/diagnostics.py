@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, NoReturn
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.urls import is_url
-from kxcli.wording import MAX_EXAMPLES, is_repair
+from kxcli.wording import MAX_EXAMPLES
 
 DEFAULT_HINT = "fix the record, or use --on-error skip"
 OnError = Literal["stop", "skip", "replace"]
@@ -20,11 +20,19 @@ class Place(NamedTuple):
 
 
 class SkippedRecords(NamedTuple):
-    """The number of records skipped or repaired for one reason, and some places."""
+    """The number of records skipped or repaired for one reason, and some places.
+
+    Attributes:
+        kind: The noun and the cause.
+        count: Their number.
+        places: Some places.
+        is_repair: Whether they were repaired, and read.
+    """
 
     kind: str
     count: int  # type: ignore[assignment]  # hides tuple.count
     places: tuple[Place, ...]
+    is_repair: bool = False
 
 
 class Notice(NamedTuple):
@@ -33,6 +41,7 @@ class Notice(NamedTuple):
     Attributes:
         encoding: The codec of a detected encoding; "" for another decision.
         confidence: That of the encoding, from 0 to 1.
+        is_empty: Whether the encoding is not detected because the input is empty.
     """
 
     path: str
@@ -40,6 +49,7 @@ class Notice(NamedTuple):
     is_warning: bool = False
     encoding: str = ""
     confidence: float = 1.0
+    is_empty: bool = False
 
 
 class SourceFacts(NamedTuple):
@@ -86,6 +96,7 @@ class ReadDiagnostics:
         self._first_line, self._n_skipped, self.n_records = line, 0, 0
         self._counts: dict[str, int] = {}
         self._places: dict[str, list[Place]] = {}
+        self._repairs: set[str] = set()
 
     @property
     def is_at_start(self) -> bool:
@@ -95,7 +106,10 @@ class ReadDiagnostics:
     @property
     def skipped_records(self) -> list[SkippedRecords]:
         """The records skipped or repaired so far."""
-        return [SkippedRecords(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
+        return [
+            SkippedRecords(kind, self._counts[kind], tuple(places), kind in self._repairs)
+            for kind, places in self._places.items()
+        ]
 
     def get_facts(self, encoding: str, kind: str) -> SourceFacts:
         """Return the facts so far: lines of text that were not skipped, or records."""
@@ -107,10 +121,13 @@ class ReadDiagnostics:
         """Raise `InputError` at the current line."""
         raise InputError(self.path, what, hint, line=self.line, offset=self.offset)
 
-    def skip(self, kind: str) -> None:
-        """Count the current line as skipped or repaired."""
+    def skip(self, kind: str, *, is_repair: bool = False) -> None:
+        """Count the current line as skipped, or as repaired and read."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
-        self._n_skipped += not is_repair(kind)
+        if is_repair:
+            self._repairs.add(kind)
+        else:
+            self._n_skipped += 1
         places = self._places.setdefault(kind, [])
         if len(places) < MAX_EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))

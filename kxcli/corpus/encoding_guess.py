@@ -39,6 +39,8 @@ _CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
 _CONTROL_SHARE = 10  # at most one of 10 bytes is a control character; in UTF-16, most of ASCII has a NUL byte
 _STRAY_SHARE = 100  # at most one of 100 bytes may be bad in plain ASCII
 _MIXED_SHARE = 100  # at most one of 100 lines may be in another encoding by chance
+_MIN_FOREIGN_LINES = 2  # in UTF-8: one may be damaged
+_MIN_FOREIGN_BYTES = 4  # bad in UTF-8, of a line in another encoding: two characters
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
@@ -97,7 +99,7 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     evidence, n_bad = _examine_utf8(head, complete=complete)
     is_utf8 = n_bad <= evidence
     if is_utf8 and not has_controls:
-        return EncodingGuess("utf-8", 1 - n_bad / evidence if n_bad else 1.0)
+        return EncodingGuess("utf-8", 1 - n_bad / evidence, _doubt_utf8(head)) if n_bad else EncodingGuess("utf-8", 1.0)
     fits = _rank_encodings(head)
     best = fits[0]
     if best.share < _MIN_SHARE:
@@ -181,6 +183,20 @@ def _doubt_lines(head: bytes) -> str:
     return (
         f"{n_utf8:,} of its {len(lines):,} lines beyond ASCII are utf-8" if n_utf8 * _MIXED_SHARE > len(lines) else ""
     )
+
+
+def _doubt_utf8(head: bytes) -> str:
+    """Return how many lines are not UTF-8 if they are more than stray bytes, or ""."""
+    lines = [line for line in head.split(b"\n") if not line.isascii()]
+    n_foreign = sum(map(_is_foreign, lines))
+    is_mixed = n_foreign >= _MIN_FOREIGN_LINES and n_foreign * _MIXED_SHARE > len(lines)
+    return f"{n_foreign:,} of its {len(lines):,} lines beyond ASCII are not" if is_mixed else ""
+
+
+def _is_foreign(line: bytes) -> bool:
+    """Return whether more bytes of a line are bad in UTF-8 than support it."""
+    evidence, n_bad = _examine_utf8(line, complete=True)
+    return n_bad >= _MIN_FOREIGN_BYTES and n_bad > evidence
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -26,11 +26,13 @@ class SourceFormat(NamedTuple):
     Attributes:
         encoding: A codec's name.
         is_guessed: Whether the encoding was guessed by the start of the source.
+        doubt: Why the guess may be wrong; "" without a doubt.
     """
 
     kind: RecordKind
     encoding: str
     is_guessed: bool = False
+    doubt: str = ""
 
     @property
     def is_splittable(self) -> bool:

@@ -93,7 +93,13 @@ def _read_numbered(
     diagnostics: ReadDiagnostics,
 ) -> Iterator[tuple[int, TextRecord]]:
     """Yield the documents with the numbers of their first lines."""
-    decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
+    decoder = Decoder(
+        source_format.encoding,
+        diagnostics,
+        is_guessed=source_format.is_guessed,
+        doubt=source_format.doubt,
+        max_line=spec.max_line,
+    )
     if source_format.kind == "text":
         is_splittable = source_format.is_splittable
         group = groups.make(())

@@ -51,14 +51,16 @@ def detect_format(
         if kind not in ("auto", "sniffed"):
             raise InputError(path, f"is in the format {binary}", f"use --input-format {binary}")
         return SourceFormat(binary, "utf-8")
-    is_auto = encoding == encodings.AUTO
+    is_auto, doubt = encoding == encodings.AUTO, ""
     if is_auto:
         head = peek(encodings.AUTO_SAMPLE)
         encoding, confidence, doubt = guess_encoding(head, complete=len(head) < encodings.AUTO_SAMPLE)
-        if head:
+        if not head:
+            report(Notice(path, "is empty", is_empty=True))
+        else:
             what = f"read as {describe_encoding(encoding)}" + (f", but {doubt}; give its --encoding" if doubt else "")
             report(Notice(path, what, bool(doubt), encoding, confidence))
-    return SourceFormat(_decide_kind(kind, named, encoding, path, peek, report), encoding, is_guessed=is_auto)
+    return SourceFormat(_decide_kind(kind, named, encoding, path, peek, report), encoding, is_auto, doubt)
 
 
 def _decide_kind(

@@ -104,8 +104,8 @@ class InputChecker:
         facts = [one for one in found if isinstance(one, SourceFacts)]
         is_text = is_text and not any(one.kind in BINARY_FORMATS for one in facts)
         for notice in notices:
-            if notice.is_warning or not notice.encoding:
-                report_notice(notice, self._report)
+            if notice.is_warning or not (notice.encoding or notice.is_empty):  # the rows have the encodings
+                report_notice(notice._replace(encoding="", is_empty=False), self._report)
         encoding, confidence = self._encoding if is_text else "", None
         if encoding == encodings.AUTO:
             detected = [one for one in notices if one.encoding]

@@ -249,7 +249,9 @@ def open_corpora(
     """
     requested = kind or choose_format(session.source, by=spec.by)
     uses_threads = _allows_threads(spec, requested, inputs)
-    spec = replace(spec, counts_documents=session.report.summary is not None)
+    # A checkpoint has the counts for any later run, so that --summary and --max-skipped find its tasks.
+    counts_documents = session.report.summary is not None or session.run.checkpoint is not None
+    spec = replace(spec, counts_documents=counts_documents)
     with (
         Workspace() as workspace,
         start_engine(session.run, session.report, preload, workspace, uses_threads=uses_threads) as engine,

@@ -1,5 +1,6 @@
 """Messages about inputs, and their place in the summary of a run."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -11,20 +12,22 @@ from kxcli.summary import RunSummary
 from kxcli.wording import MAX_EXAMPLES, format_examples
 
 
-def report_notice(notice: Notice, report: Report) -> None:
-    """Report a notice, as a warning if it may be wrong, or count an encoding."""
+def report_notice(notice: Notice, report: Report, n_inputs: int = 1) -> None:
+    """Report a notice of equal inputs, and count their encoding."""
     message = f"{notice.path}: {notice.message}"
     if notice.is_warning:
         report.warning(message)
-    elif notice.encoding:
-        report.record_encoding(name_encoding(notice.encoding), message)
-    else:
+    if notice.encoding or notice.is_empty:
+        name = name_encoding(notice.encoding) if notice.encoding else None
+        report.record_encoding(name, message, n_inputs=n_inputs, has_warning=notice.is_warning)
+    elif not notice.is_warning:
         report.note(message)
 
 
 def report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs: list[sources.Source]) -> None:
     """Report notices and skipped records in the order of the inputs."""
     order = {source.path: number for number, source in enumerate(inputs)}
+    n_inputs = Counter(source.path for source in inputs)
     known = sources.index_by_path(inputs)
     diagnostics = [one for one in diagnostics if _get_paths(one) <= order.keys()]  # a checkpoint could name any file
     notices = {one for one in diagnostics if isinstance(one, Notice)}
@@ -33,7 +36,7 @@ def report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs
         key = notice if notice.encoding or notice.is_warning else notice._replace(path="")
         paths.setdefault(key, []).append(notice.path)
     for notice, own in paths.items():
-        report_notice(notice._replace(path=format_examples(own)), report)
+        report_notice(notice._replace(path=format_examples(own)), report, sum(n_inputs[path] for path in own))
     skipped = [one for one in diagnostics if isinstance(one, SkippedRecords)]
     for kind in sorted({records.kind for records in skipped}):
         same_kind = [records for records in skipped if records.kind == kind]
@@ -42,7 +45,13 @@ def report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs
             key=lambda place: (order[place.path], place.offset, place.line),
         )
         examples = [format_place(place, known[place.path]) for place in places[:MAX_EXAMPLES]]
-        report.record_skips(kind, sum(records.count for records in same_kind), examples, are_documents=True)
+        report.record_skips(
+            kind,
+            sum(records.count for records in same_kind),
+            examples,
+            are_documents=True,
+            is_repair=same_kind[0].is_repair,
+        )
 
 
 def summarize_inputs(

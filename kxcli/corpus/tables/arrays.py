@@ -92,7 +92,7 @@ class ArrayRows:
         if self.diagnostics.on_error == "skip":
             self.diagnostics.skip("rows skipped: bytes that are not utf-8")
             return None
-        self.diagnostics.skip("rows with replaced bytes that are not utf-8")
+        self.diagnostics.skip("rows with replaced bytes that are not utf-8", is_repair=True)
         return [cell.decode(errors="replace") for cell in row]
 
 

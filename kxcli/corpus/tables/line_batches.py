@@ -36,7 +36,7 @@ class LineBatch(NamedTuple):
 
 def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
     """Yield the lines of a source; `diagnostics.line` is the next line."""
-    decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
+    decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed, doubt=form.doubt)
     if not encodings.is_line_safe(form.encoding):
         yield from _batch_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
         return

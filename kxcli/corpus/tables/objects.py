@@ -34,7 +34,7 @@ def read(
         diagnostics: Where bad records are reported.
     """
     if form.kind == "array":
-        decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
+        decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed, doubt=form.doubt)
         return _read_array(_read_elements(stream, decoder, diagnostics), names, diagnostics)
     feed = LineFeed(read_batches(stream, form, diagnostics))
     for number, (keys, line) in parse_lines(feed.iter_lines(), _parse_keys, diagnostics):

@@ -221,7 +221,9 @@ class HsicTables:
                 self._report.summary.add_input(**diagnostic._asdict())
         elif not isinstance(diagnostic, Notice):
             places = map(format_place, diagnostic.places)
-            self._report.record_skips(diagnostic.kind, diagnostic.count, places, are_documents=True)
+            self._report.record_skips(
+                diagnostic.kind, diagnostic.count, places, are_documents=True, is_repair=diagnostic.is_repair
+            )
         elif diagnostic not in self._notices:
             self._notices.add(diagnostic)
             report_notice(diagnostic, self._report)

@@ -24,7 +24,13 @@ def read_labeled_file(
 
     def record(skips: SkippedRecords) -> None:
         are_documents = skips.kind not in (MISSED, REPEATED, SKIPPED)
-        report.record_skips(skips.kind, skips.count, map(format_place, skips.places), are_documents=are_documents)
+        report.record_skips(
+            skips.kind,
+            skips.count,
+            map(format_place, skips.places),
+            are_documents=are_documents,
+            is_repair=skips.is_repair,
+        )
 
     n_documents = 0
     try:

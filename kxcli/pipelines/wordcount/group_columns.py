@@ -87,4 +87,5 @@ def split_groups(rows: Iterable[Sequence[Any]], n_columns: int) -> Iterator[tupl
 
 def show_group(group: str) -> str:
     """Return a group for messages."""
-    return group.replace(SEPARATOR, ", ")
+    # Commas are between groups.
+    return group.replace(SEPARATOR, " | ")
