@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 from conftest import SAMPLES
+from test_ranges import peak_memory
 
 from kxcli.corpus import numbering
 from kxcli.mining import Counting, Segmentation, count_matrix
@@ -292,6 +293,16 @@ def test_files_of_a_matrix_are_replaced_together(kxcli, monkeypatch, is_new, pla
     ended = kxcli("wordcount", "-o", "m.mtx", stdin="新新", code=1)
     assert ended.err == f"kxcli: error: {place}: No space left on device; make room, or name another file with -o\n"
     assert {path.name: path.read_bytes() for path in kxcli.folder.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--dispersion",), ("-o", "m.mtx")], ids=" ".join)
+def test_documents_take_few_bytes_of_memory(kxcli, options):
+    peaks = []
+    for n in (300_000, 1_500_000):
+        (kxcli.folder / "a").write_text("".join(f"w{i % 997}\n" for i in range(n)))
+        peaks.append(peak_memory(kxcli, "wordcount", "-j", 1, "--memory", "150M", *options, "a")[0])
+    assert peaks[1] - peaks[0] < 60 * 1_200_000
 
 
 # Python

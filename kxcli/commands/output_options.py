@@ -25,7 +25,7 @@ PARTS_RULES = (
     Rule("parts", REQUIRES, _OUTPUT_DIR, ""),
     Rule("output_dir", REQUIRES, _CLUSTER, ""),
     Rule(
-        "check output merge checkpoint top per_million document dispersion",
+        "check output merge checkpoint top per_million",
         EXCLUDES,
         _OUTPUT_DIR,
         _PARTS,
@@ -33,6 +33,7 @@ PARTS_RULES = (
         _BY_ITSELF,
         in_help=False,
     ),
+    Rule("document dispersion", EXCLUDES, _OUTPUT_DIR, _PARTS, None, _BY_ITSELF),
     Rule("format", EXCLUDES, _OUTPUT_DIR, f"{_PARTS} -f userdict", USERDICT, _BY_ITSELF),
     Rule("format", EXCLUDES, _OUTPUT_DIR, f"{_PARTS} -f mtx", has_value("format", "mtx", flag="-f"), _BY_ITSELF),
 )
