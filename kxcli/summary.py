@@ -5,7 +5,8 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -61,6 +62,13 @@ class InputSummary:
     bytes: int = 0
     documents: int = 0
 
+    def split(self, n_inputs: int) -> Iterator["InputSummary"]:
+        """Yield one for each input, if several have the same path and share its numbers."""
+        n_inputs = max(n_inputs, 1)
+        for rank in range(n_inputs):
+            numbers = ((number + n_inputs - 1 - rank) // n_inputs for number in (self.bytes, self.documents))
+            yield InputSummary(self.path, self.encoding, self.format, *numbers)
+
 
 class RunSummary:
     """The facts of one run, as they become known.
@@ -81,6 +89,7 @@ class RunSummary:
         self.path = path
         self._command, self._options = command, options
         self._inputs: dict[str, InputSummary] = {}
+        self._n_inputs: Counter[str] = Counter()  # by path, if it is known
         self._start, self._cpu_start = time.monotonic(), _measure_cpu()
         self._worker_seconds, self._worker_bytes = 0.0, 0
         self.totals: dict[str, int] = {}
@@ -100,11 +109,13 @@ class RunSummary:
         kind: str = "",
         n_bytes: int = 0,
         n_documents: int = 0,
+        n_inputs: int = 0,
     ) -> None:
-        """Add facts about an input.
+        """Add facts about the inputs with a path.
 
-        Numbers add up. Of several encodings or formats, the last one counts.
+        Numbers add up. Of several encodings or formats, the last one counts. There is at least one input.
         """
+        self._n_inputs[path] += n_inputs
         one = self._inputs.setdefault(path, InputSummary(path))
         one.encoding, one.format = encoding or one.encoding, kind or one.format
         one.bytes += n_bytes
@@ -122,7 +133,7 @@ class RunSummary:
             exit_status: The exit status of the run.
             skipped: The causes of skips, with counts and places.
         """
-        inputs = list(self._inputs.values())
+        inputs = [part for one in self._inputs.values() for part in one.split(self._n_inputs[one.path])]
         usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         value = {
             "command": self._command,

@@ -124,6 +124,18 @@ def test_last_line_and_empty_lines_are_documents(kxcli, encoding, end):
         assert summary["inputs"][0]["encoding"] == encoding
 
 
+def test_inputs_with_equal_paths_are_listed_one_by_one(kxcli):
+    size = NEWS.stat().st_size
+    summary, _ = summarize(kxcli, "wordcount", NEWS, SAMPLES / "tech.txt", NEWS, "--shard-size", "1K")
+    assert [(one["bytes"], one["documents"]) for one in summary["inputs"] if one["path"] == str(NEWS)] == [
+        (size, 70)
+    ] * 2
+    assert summary["totals"]["inputs"] == len(summary["inputs"]) == 3 and summary["totals"]["documents"] == 170
+    assert len(summarize(kxcli, "keyness", NEWS, "--reference", NEWS)[0]["inputs"]) == 2
+    kxcli("wordcount", "-o", "t.tsv", NEWS)
+    assert len(summarize(kxcli, "wordcount", "--merge", "t.tsv", "t.tsv")[0]["inputs"]) == 2
+
+
 def test_streams_have_the_bytes_that_were_read(kxcli):
     text = NEWS.read_bytes()
     for data, name in ((text, "wordcount"), (gzip.compress(text), "segment")):

@@ -69,7 +69,7 @@ def summarize_inputs(
         given_paths: The names of inputs as the user wrote them, where they differ.
     """
     for source in inputs:
-        summary.add_input(given_paths.get(source.path, source.path), n_bytes=source.size or 0)
+        summary.add_input(given_paths.get(source.path, source.path), n_bytes=source.size or 0, n_inputs=1)
     known = {source.path for source in inputs}
     for facts in diagnostics:
         if isinstance(facts, SourceFacts) and facts.path in known:  # a checkpoint could name any file

@@ -103,6 +103,8 @@ def read_count_tables(
         report_notice(notice, report)
 
     for source in [one.allow_append() for one in sources]:
+        if report.summary is not None:
+            report.summary.add_input(source.path, n_inputs=1)
         rows = count_tables.read_count_rows(
             source,
             given.input_format,
