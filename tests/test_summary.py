@@ -133,6 +133,8 @@ def test_inputs_with_equal_paths_are_listed_one_by_one(kxcli):
     assert summary["totals"]["inputs"] == len(summary["inputs"]) == 3 and summary["totals"]["documents"] == 170
     assert len(summarize(kxcli, "keyness", NEWS, "--reference", NEWS)[0]["inputs"]) == 2
     kxcli("wordcount", "-o", "t.tsv", NEWS)
+    table, _ = summarize(kxcli, "hsic", "-x", 1, "-y", 2, "--kernel-x", "delta", "--test", "none", "t.tsv", "t.tsv")
+    assert len({json.dumps(one) for one in table["inputs"]}) == 1 and len(table["inputs"]) == 2
     assert len(summarize(kxcli, "wordcount", "--merge", "t.tsv", "t.tsv")[0]["inputs"]) == 2
 
 

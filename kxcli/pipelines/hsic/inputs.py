@@ -164,6 +164,9 @@ class HsicTables:
         self._stack.__exit__(kind, error, trace)
 
     def _open(self, sources: Sequence[Source]) -> Table:
+        if self._report.summary is not None:
+            for source in sources:
+                self._report.summary.add_input(source.path, n_inputs=1)
         return self._stack.enter_context(open_table([source.allow_append() for source in sources], self._reading))
 
     def read_complete_rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup]) -> CompleteRows:
