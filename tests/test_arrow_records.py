@@ -1,11 +1,18 @@
-"""Texts in Parquet and Arrow files; the tests need pyarrow, which is no part of the test environment."""
+"""Texts in Parquet and Arrow files; the tests are skipped without pyarrow."""
 
 import datetime
+import errno
 import gzip
+import io
 import json
 import sys
 
 import pytest
+
+from kxcli.corpus import arrow_groups
+from kxcli.corpus.arrow_groups import split_groups
+from kxcli.errors import InputError
+from kxcli.storage.temp_files import open_nameless
 
 SPACE = ("wordcount", "-t", "space", "-j", "1")
 
@@ -85,7 +92,9 @@ def test_format_is_recognized_by_content(kxcli, tmp_path, pyarrow, suffix):
     assert kxcli(*SPACE, renamed).out == expected
     assert kxcli(*SPACE, "--field", "text", renamed).out == expected
     assert kxcli(*SPACE, stdin=renamed.read_bytes()).out == expected
-    assert "use --input-format" in kxcli(*SPACE, "--input-format", "csv", renamed, code=1).err
+    kind = "Parquet" if suffix == "parquet" else "Arrow"
+    ended = kxcli(*SPACE, "--input-format", "text", "--encoding", "latin-1", renamed)
+    assert ended.err.endswith(f"a: begins like {kind}, but is read as text\n")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow"])
@@ -141,6 +150,29 @@ def test_damaged_file_is_an_error(kxcli, tmp_path, pyarrow, suffix):
     path.write_bytes(path.read_bytes()[:-20])
     for options in ((), ("--shard-size", "1")):
         assert "is not a valid" in kxcli(*SPACE, *options, path, code=1).err
+
+
+def test_error_of_the_disk_is_no_damage_of_the_file(pyarrow):
+    class BrokenDisk(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(InputError, match=r"^a\.parquet: Input/output error; check the file and the disk$"):
+        list(split_groups(BrokenDisk(bytes(99)), "parquet", "a.parquet", 99, 1))
+
+
+def test_temporary_file_of_a_stream_is_closed(kxcli, tmp_path, pyarrow, monkeypatch):
+    opened = []
+
+    def open_file(folder):
+        opened.append(open_nameless(folder))
+        return opened[-1]
+
+    monkeypatch.setattr(arrow_groups, "_MAX_HELD", 99)
+    monkeypatch.setattr(arrow_groups, "open_nameless", open_file)
+    data = write(pyarrow, tmp_path / "a.parquet").read_bytes()
+    assert kxcli(*SPACE, stdin=data).out == kxcli(*SPACE, tmp_path / "a.parquet").out != b""
+    assert opened and all(file.closed for file in opened)
 
 
 def test_long_text_is_rejected_within_the_limit_of_memory(kxcli, tmp_path, pyarrow):

@@ -63,6 +63,16 @@ def test_empty_name_of_field_is_usage_error(kxcli, text):
     assert f"{text!r} has an empty name; write names as label or label,year" in error
 
 
+def test_unknown_part_of_the_path_is_usage_error(kxcli):
+    error = kxcli(*SPACE, "--by", "label,@nope", write_records(kxcli.folder), code=2).err
+    assert (
+        "'@nope' is no part of an input's path; choose from @file, @folder, @stem, or write \\@nope for a field"
+        in error
+    )
+    (kxcli.folder / "ld.jsonl").write_text('{"text": "a", "@type": "T"}\n', encoding="utf-8")
+    assert kxcli(*SPACE, "--by", "\\@type", "ld.jsonl").rows == [["T", "a", "1"]]
+
+
 def test_columns_are_named_after_fields():
     assert name_group_columns(["label", "@file", "@type", "meta.lang", "word", "p_value"]) == (
         *("label", "file", "@type", "meta.lang", "group_word", "group_p_value"),

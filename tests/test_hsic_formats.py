@@ -292,6 +292,31 @@ def test_one_longer_row_has_no_row_names(kxcli):
     assert "a.tsv:2: has 3 cells where the header has 2; fix the record" in call(kxcli, "hsic", *XY, "a.tsv")[2]
 
 
+# Objects within objects
+
+
+@pytest.mark.parametrize("form", ["lines", "array"])
+def test_fields_of_objects_in_objects_are_columns(kxcli, form):
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    records = [
+        {"m": {"x": x}, "m.label": label, "none": {}} for x, label in zip(PEOPLE["x"], PEOPLE["label"], strict=True)
+    ]
+    data = json.dumps(records) if form == "array" else "".join(json.dumps(record) + "\n" for record in records)
+    put(kxcli, "a.json", data)
+    out = run(kxcli, "-x", "m.x", "-y", "m.label", "a.json")[0]
+    assert out.replace('"m.x"', '"x"').replace('"m.label"', '"label"') == run(kxcli, *BOTH, "plain.tsv")[0]
+    assert "'m.x', 'm.label', 'none'" in call(kxcli, "hsic", "-x", "m", "-y", "m.label", "a.json")[2]
+
+
+def test_missing_part_of_an_object_is_a_missing_cell(kxcli):
+    put(
+        kxcli,
+        "a.jsonl",
+        "".join(f'{{"m": {{"x": {x}}}, "y": {x % 3}}}\n' for x in range(9)) + '{"m": null, "y": 1}\n{"y": 1}\n',
+    )
+    assert json.loads(run(kxcli, "-x", "m.x", "-y", "y", "a.jsonl")[0])["n"] == 9
+
+
 # JSON arrays
 
 RECORDS = [dict(zip(NAMES, row, strict=True)) for row in zip(*PEOPLE.values(), strict=True)]
@@ -342,7 +367,7 @@ def test_json_array_keeps_the_spelling_of_labels_and_the_lines(kxcli):
         ('[{"x": 1, "y": 2}\n{"x": 2, "y": 3}]', ":2", "is not JSON ('{' instead of ',')"),
         ('[{"x": 1, "y": 2},\n{"x": 1, "y" 2},\n{"x": 3, "y": 4}]', ":2", "is not JSON (Expecting ':' delimiter)"),
         ('[{"x": 1, "y": 2}]\n{"x": 1, "y": 2}', ":2", "has text after the JSON array"),
-        ('[{"x": 1, "y": 2},\n[1, 2]]', ":2", "has a list in the array, not a JSON object"),
+        ('[{"x": 1, "y": 2},\n[1, 2]]', ":2", "is a list, not a JSON object"),
         ('[{"x": 1, "y": 2},\n{"x": [1], "y": 2}]', ":2", "has a list in the field 'x'"),
         ('[{"x": 1, "y": "\\ud800"}]', ":1", "half a surrogate pair"),
         ('[{"x": 1, "y": 2},\n]', ":2", "is not JSON (Expecting value)"),
@@ -361,7 +386,7 @@ def test_bad_elements_of_a_json_array_can_be_skipped(kxcli):
     put(kxcli, "plain.tsv", tsv(PEOPLE))
     put(kxcli, "a.json", json.dumps([*RECORDS, 1, None, [2]]))
     out, err = run(kxcli, *BOTH, "--on-error", "skip", "a.json")
-    assert out == run(kxcli, *BOTH, "plain.tsv")[0] and "3 records skipped: not valid JSON" in err
+    assert out == run(kxcli, *BOTH, "plain.tsv")[0] and "3 records skipped: not a JSON object" in err
 
 
 # Arrays with names

@@ -101,8 +101,11 @@ def test_array_is_read_like_lines(kxcli, tmp_path, name, encoding):
         ('[{"text": "ab"}\n{"text": "cd"}]', "a.json:2: is not JSON ('{' instead of ',')"),
         ('[{"text": "ab"},\n', "a.json:1: ends within a JSON array"),
         ('[{"text": "ab"}]\n[]', "a.json:2: has text after the JSON array"),
-        ('[{"text": "ab"},\n7]', "a.json:2: has a number in the array, not a JSON object"),
-        ('[{"text": "ab"},\n{"txt": "cd"}]', "a.json:2: has no field 'text'; it has 'txt'; name one with --field"),
+        ('[{"text": "ab"},\n7]', "a.json:2: element 2: is a number, not a JSON object"),
+        (
+            '[{"text": "ab"},\n{"txt": "cd"}]',
+            "a.json:2: element 2: has no field 'text'; it has 'txt'; name one with --field",
+        ),
         ('[{"text": "ab"},\n{"text": "\udce9"}]', "a.json:2: byte 0xe9 is not valid utf-8"),
     ],
 )
@@ -111,12 +114,25 @@ def test_error_of_an_array_has_its_line(kxcli, tmp_path, text, message):
     assert message in kxcli(*SPACE, tmp_path / "a.json", code=1).err
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"text": "ab"}, {"text": "cd"}, {"text": 7}]', "a.json:1: element 3: has a number in the field 'text'"),
+        ('{\n  "text": "ab"\n}\n', "; write one object per line (jq -c . FILE), or an array of objects, or use "),
+        ('[\n  7,\n  {"text": "ab"}]\n', "; write one object per line (jq -c . FILE), or an array of objects, or use "),
+        ("7\n", "a.json:1: is a number, not a JSON object; fix the record, or use --on-error skip"),
+    ],
+)
+def test_error_of_json_names_the_element_or_the_form(kxcli, tmp_path, text, message):
+    assert message in kxcli(*SPACE, write(tmp_path / "a.json", text), code=1).err
+
+
 def test_bad_elements_of_an_array_are_skipped_or_repaired(kxcli, tmp_path):
     (tmp_path / "a.json").write_bytes(b'[{"text": "ab"}, 7, {"text": "c\xe9 cd"},\n{"x": 1}, {"text": "ef"}]')
     skipped = kxcli(*SPACE, "--on-error", "skip", tmp_path / "a.json")
     assert skipped.rows == [["ab", "1"], ["ef", "1"]]
     assert "1 record skipped: bytes that are not utf-8: " in skipped.err
-    assert "1 record skipped: not valid JSON: " in skipped.err
+    assert "1 record skipped: not a JSON object: " in skipped.err
     assert "1 record skipped: field missing or of another type: " in skipped.err
     repaired = kxcli(*SPACE, "--on-error", "replace", tmp_path / "a.json")
     assert repaired.rows == [["ab", "1"], ["cd", "1"], ["c\ufffd", "1"], ["ef", "1"]]
@@ -141,12 +157,50 @@ def test_numbers_of_elements_are_the_lines_of_an_array(kxcli, tmp_path):
         ("{text: ab}\n", False),
         ("{ ab\n", False),
         ("[ab]\n", False),
-        ("[]\n", False),
         ("{\n", False),
+        ("{}ab\n", False),
+        ("[]\nab\n", False),
+        ("[{ab}]\n", False),
+        ("[{}ab]\n", False),
+        ("PAR1 ab\n", False),
+        (" " * 5000 + '{"text": "ab"}\n', False),
     ],
 )
 def test_records_on_stdin_are_recognized(kxcli, text, is_json):
-    assert (kxcli("segment", stdin=text).text == "ab\n") == is_json
+    ended = kxcli("segment", "-t", "space", "--on-error", "skip", stdin=text)
+    kind = "a JSON array" if "[" in text else "JSON lines"
+    if is_json:
+        assert ended.text == "ab\n"
+        assert ended.err == f"kxcli: <stdin>: read as {kind}; --input-format text reads plain text\n"
+        assert kxcli("segment", "--input-format", "jsonl", stdin=text).err == ""
+        assert kxcli("segment", "--field", "text", stdin=text).err == ""
+    else:
+        assert ended.text.split() == text.split() and ended.err == ""
+
+
+@pytest.mark.parametrize("text", ["{}", " {} \n", "{ }\r\n{}\n", "[]", "[ ]\n\n", "[{}]", "[{ } , {}]"])
+def test_empty_objects_on_stdin_are_records(kxcli, text):
+    ended = kxcli("segment", "--on-error", "skip", stdin=text)
+    assert ended.text == "" and "read as " in ended.err
+
+
+@pytest.mark.parametrize("text", ['{"笑"}ab\n', "{}\nab\n", '[{"笑"}]\n', "[{}]\n"])
+def test_bad_record_on_stdin_may_be_plain_text(kxcli, text):
+    err = kxcli("segment", stdin=text, code=1).err
+    assert err.endswith(", or read plain text with --input-format text\n") and "<stdin>:1: " in err
+    assert "--input-format" not in kxcli("segment", "--input-format", "jsonl", stdin=text, code=1).err
+
+
+@pytest.mark.parametrize("kind", ["text", "csv", "tsv"])
+@pytest.mark.parametrize("magic", ["PAR1 ", "PAR1\x15", "\xff\xff\xff\xff"])
+def test_format_of_an_option_precedes_the_content(kxcli, tmp_path, kind, magic):
+    data = f"{magic}\nab\n".encode("latin-1")
+    (tmp_path / "a").write_bytes(data)
+    field = () if kind == "text" else ("--field", "1")
+    for path in (tmp_path / "a", "-"):
+        ended = kxcli(*SPACE, "--encoding", "latin-1", "--input-format", kind, *field, path, stdin=data)
+        assert ["ab", "1"] in ended.rows
+        assert ("but is read as" in ended.err) == (magic != "PAR1 ")
 
 
 def test_broken_json_on_stdin_is_an_error(kxcli):
@@ -178,6 +232,8 @@ def test_other_files_are_text_unless_a_field_is_named(kxcli, tmp_path):
         ("a.csv", "1,好吃\n0,难吃 得很\n", "--field 2 --no-header-in reads one column"),
         ("a.tsv", "label\treview\n1\t好吃\n", "--field review reads one column"),
         ("a.csv", 'a,b\n1,"x,\ny"\n', "--field b reads one column"),
+        ("a.csv", "sep=;\nlabel;full review\n1;好吃\n", "--field 'full review' reads one column"),
+        ("a.tsv", '"sep=|"\r\nlabel|review\r\n1|"好|吃"\r\n', "--field review reads one column"),
     ],
 )
 def test_note_names_the_column_of_a_table_read_as_text(kxcli, tmp_path, name, text, advice):
@@ -252,6 +308,13 @@ def test_delimiter_splits_rows(kxcli, tmp_path, name, delimiter, text):
 
 def test_line_of_excel_names_the_delimiter(kxcli, tmp_path):
     assert kxcli(*SPACE, "--field", "text", write(tmp_path / "a.csv", "sep=;\nid;text\n1;ab\n")).rows == [["ab", "1"]]
+    path = write(tmp_path / "b.csv", "sep=;\nid|text\n1|a;b\n")
+    assert kxcli(*SPACE, "--field", "text", "--delimiter", "|", path).rows == [["a;b", "1"]]
+
+
+def test_error_of_a_table_of_one_column_is_in_the_singular(kxcli, tmp_path):
+    path = write(tmp_path / "a.csv", "ab\n")
+    assert "and 1 column; " in kxcli(*SPACE, "--field", "2", "--no-header-in", path, code=1).err
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ from kxcli.commands.word_options import WORD_OPTIONS, build_counting
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Find the words that occur near WORD, by strength of association.
 
-    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
-    collocate, the count of pairs, those with the collocate on the left and on the right, the total of the collocate,
-    and logDice, MI, MI3, t-score, z-score and log-likelihood, the highest logDice first. With --pairs, write the word
-    and its total too. Words are those of wordcount: punctuation takes no place in a window, unless --punct counts it;
-    a window ends at the borders of its document.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
+    .jsonl, .json, .parquet or .arrow have records. Write the collocate, the count of pairs, those with the collocate on
+    the left and on the right, the total of the collocate, and logDice, MI, MI3, t-score, z-score and log-likelihood,
+    the highest logDice first. With --pairs, write the word and its total too. Words are those of wordcount: punctuation
+    takes no place in a window, unless --punct counts it; a window ends at the borders of its document.
 
     Examples:
       kxcli collocate 经济 news.txt

@@ -10,11 +10,20 @@ from kxcli.commands.option_types import ParsedType, decode_option
 
 
 def parse_fields(text: str) -> tuple[str, ...]:
-    r"""Split names of fields at commas; `\,` is a comma within a name."""
+    r"""Split names of fields at commas.
+
+    `\,` is a comma within a name, and `\@` begins the name of a field.
+    """
+    from kxcli.corpus.groups import PATH_PARTS
+
     names = tuple(name.replace("\\,", ",") for name in re.split(r"(?<!\\),", decode_option(text)))
+    for name in names:
+        if name.startswith("@") and name not in PATH_PARTS:
+            hint = f"choose from {', '.join(PATH_PARTS)}, or write \\{name} for a field of this name"
+            raise ValueError(f"{name!r} is no part of an input's path; {hint}")
     if "" in names:
         raise ValueError(f"{text!r} has an empty name; write names as label or label,year")
-    return names
+    return tuple(name[1:] if name.startswith("\\@") and name[1:] not in PATH_PARTS else name for name in names)
 
 
 def join_fields(values: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -37,9 +37,10 @@ _LINE_COST, _TAGGED_LINE_COST = 65, 140
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Find the keywords of each document, exactly as jieba does.
 
-    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
-    number of the document, a keyword and its weight per line, the highest weight of a document first. With -f jsonl,
-    write each record with its fields and "keywords", a list of objects with word and weight.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
+    .jsonl, .json, .parquet or .arrow have records. Write the number of the document, a keyword and its weight per line,
+    the highest weight of a document first. With -f jsonl, write each record with its fields and "keywords", a list of
+    objects with word and weight.
 
     Examples:
       kxcli keywords --top 5 articles.txt

@@ -39,8 +39,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Show where PATTERN occurs, with the text around it.
 
     PATTERN is literal text. An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a
-    document. Write a row for each match: the input and the line (path:line), the left context, the match, and the right
-    context. On a terminal, the rows are a table with the matches below each other.
+    document; files named .jsonl, .json, .parquet or .arrow have records. Write a row for each match: the input and the
+    line (path:line), the left context, the match, and the right context. On a terminal, the rows are a table with the
+    matches below each other.
 
     Matches do not overlap: the search goes on at the end of each. Of several patterns at one place, the longest counts.
 

@@ -43,10 +43,10 @@ _LINE_COST = 30
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Find words in raw text, without a dictionary.
 
-    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the word,
-    its count, its pmi (how firmly its characters hold together), and its left and right entropy (how freely other
-    characters occur next to it), the most frequent word first. Text is letters, digits and Han characters; everything
-    else separates it.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
+    .jsonl, .json, .parquet or .arrow have records. Write the word, its count, its pmi (how firmly its characters hold
+    together), and its left and right entropy (how freely other characters occur next to it), the most frequent word
+    first. Text is letters, digits and Han characters; everything else separates it.
 
     Examples:
       kxcli newwords corpus.txt | head

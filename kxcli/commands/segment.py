@@ -32,10 +32,11 @@ _LINE_COST, _PLACED_LINE_COST = 40, 180
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Print the tokens of texts, exactly as jieba segments them.
 
-    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
-    tokens of a document, with punctuation and white space, on one line, separated by spaces. -f jsonl adds the field
-    tokens to each record; -f tsv, csv and parquet write a row for each token: the number of its document, and the
-    token. A line is written when it has been read, also if the input is a pipe that stays open.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
+    .jsonl, .json, .parquet or .arrow have records. Write the tokens of a document, with punctuation and white space, on
+    one line, separated by spaces. -f jsonl adds the field tokens to each record; -f tsv, csv and parquet write a row
+    for each token: the number of its document, and the token. A line is written when it has been read, also if the
+    input is a pipe that stays open.
 
     Examples:
       kxcli segment news.txt > news.tokens

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Count the words of a corpus, exactly as jieba segments it.
 
-    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write a word, a
-    TAB and its count per line, the most frequent word first. A word is a token with a letter or digit. --ngram joins
-    adjacent words of a document by spaces: punctuation separates them, unless --punct counts it; excluded words and
-    white space do not.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
+    .jsonl, .json, .parquet or .arrow have records. Write a word, a TAB and its count per line, the most frequent word
+    first. A word is a token with a letter or digit. --ngram joins adjacent words of a document by spaces: punctuation
+    separates them, unless --punct counts it; excluded words and white space do not.
 
     Examples:
       kxcli wordcount news.txt | head

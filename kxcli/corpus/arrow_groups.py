@@ -5,12 +5,12 @@ pyarrow is imported only for them.
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, Literal, NamedTuple, cast
 
 from kxcli.batching import iter_batches
 from kxcli.corpus.lines import Readable
-from kxcli.errors import InputError, MissingExtraError
+from kxcli.errors import InputError, MissingExtraError, format_reason
 from kxcli.storage.temp_files import get_temporary_folder, open_nameless, translate_os_errors
 
 ArrowKind = Literal["parquet", "arrow"]
@@ -19,7 +19,7 @@ AGAIN = "write or fetch the file again"
 _TITLES = {"parquet": "Parquet", "arrow": "Arrow"}
 _MAX_HELD = 1 << 24  # bytes of a stream in memory; more go to a temporary file
 _CHUNK = 1 << 20
-_MAX_ROWS = 1 << 10  # of a batch: its texts are in memory twice
+_MAX_ROWS = 1 << 10  # of a batch of texts, which are in memory twice
 _FILE_MAGIC = b"ARROW1"
 
 
@@ -34,11 +34,15 @@ def require_pyarrow(kind: ArrowKind) -> Any:
 
 @contextmanager
 def name_arrow_errors(path: str, kind: ArrowKind) -> Iterator[None]:
-    """Raise `InputError` for an error of pyarrow."""
+    """Raise `InputError` for an error of pyarrow, or of the disk."""
     pyarrow = require_pyarrow(kind)
     try:
         yield
+    except MemoryError:
+        raise
     except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # pyarrow's own have no number
+            raise InputError(path, format_reason(error), "check the file and the disk") from None
         raise InputError(path, f"is not a valid {_TITLES[kind]} file ({shorten_message(error)})", AGAIN) from None
 
 
@@ -47,22 +51,27 @@ def shorten_message(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def hold_stream(stream: Readable) -> BinaryIO:
-    """Return the bytes of a stream as a file that can be read at any position.
+@contextmanager
+def hold_stream(stream: Readable) -> Iterator[BinaryIO]:
+    """Yield the bytes of a stream as a file that can be read at any position.
 
-    A large one is a temporary file, which vanishes with its last use.
+    A large one is a temporary file.
     """
     head = stream.read(_MAX_HELD)
     if len(head) < _MAX_HELD:
-        return io.BytesIO(head)
+        yield io.BytesIO(head)
+        return
     folder = get_temporary_folder()
-    with translate_os_errors(folder):
-        file = open_nameless(folder)
-        file.write(head)
+    with ExitStack() as stack:
+        with translate_os_errors(folder):
+            file = stack.enter_context(open_nameless(folder))
+            file.write(head)
         while data := stream.read(_CHUNK):
-            file.write(data)
-        file.seek(0)
-    return file
+            with translate_os_errors(folder):
+                file.write(data)
+        with translate_os_errors(folder):
+            file.seek(0)
+        yield file
 
 
 class GroupSize(NamedTuple):
@@ -87,12 +96,14 @@ class ParquetGroups:
         groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
         return [GroupSize(group.num_rows, group.total_byte_size) for group in groups]
 
-    def iter_batches(self, columns: Sequence[str], groups: range | None) -> Iterator[Any]:
+    def iter_batches(
+        self, columns: Sequence[str], groups: range | None = None, max_rows: int = _MAX_ROWS
+    ) -> Iterator[Any]:
         """Yield the rows of columns, nested or not, in batches."""
         numbers = None if groups is None else list(groups)
         return cast(
             Iterator[Any],
-            self._file.iter_batches(_MAX_ROWS, row_groups=numbers, columns=list(columns), use_threads=False),
+            self._file.iter_batches(max_rows, row_groups=numbers, columns=list(columns), use_threads=False),
         )
 
 
@@ -118,7 +129,9 @@ class ArrowGroups:
         sizes = (reader.get_batch(number).num_rows for number in range(n_batches))
         return [GroupSize(n_rows, n_bytes // n_batches) for n_rows in sizes]
 
-    def iter_batches(self, columns: Sequence[str], groups: range | None) -> Iterator[Any]:
+    def iter_batches(
+        self, columns: Sequence[str], groups: range | None = None, max_rows: int = _MAX_ROWS
+    ) -> Iterator[Any]:
         """Yield the rows of columns, nested or not, in batches."""
         batches: Iterable[Any] = self._reader
         if not self._is_stream:
@@ -127,8 +140,8 @@ class ArrowGroups:
             reader = self._open_columns(places) if places else self._reader
             batches = map(reader.get_batch, range(reader.num_record_batches) if groups is None else groups)
         for batch in batches:
-            for start in range(0, batch.num_rows, _MAX_ROWS):
-                yield batch.slice(start, _MAX_ROWS)
+            for start in range(0, batch.num_rows, max_rows):
+                yield batch.slice(start, max_rows)
 
     def _open_columns(self, places: list[int]) -> Any:
         options = self._ipc.IpcReadOptions(included_fields=places, use_threads=False)

@@ -4,6 +4,7 @@ import datetime
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import repeat
 from typing import Any, BinaryIO, NoReturn, cast
 
@@ -49,8 +50,12 @@ def read_arrow_rows(
         diagnostics: Has the number of the first row.
     """
     require_pyarrow(kind)
-    with name_arrow_errors(diagnostics.path, kind):
-        reader = open_groups(cast(BinaryIO, stream) if row_groups is not None else hold_stream(stream), kind)
+    is_file = row_groups is not None
+    with (
+        name_arrow_errors(diagnostics.path, kind),
+        nullcontext(cast(BinaryIO, stream)) if is_file else hold_stream(stream) as file,
+    ):
+        reader = open_groups(file, kind)
         columns = _RowColumns(reader.schema, kind, spec, groups, diagnostics)
         for batch in reader.iter_batches(columns.read_names, row_groups):
             yield from columns.iter_documents(batch)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import chain, groupby, pairwise
 from typing import Any, Literal, NamedTuple
 
-from kxcli.corpus.arrow_groups import ArrowKind, hold_stream, name_arrow_errors, open_groups
+from kxcli.corpus.arrow_groups import ArrowGroups, ArrowKind, ParquetGroups, hold_stream, name_arrow_errors, open_groups
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics, SourceFacts
@@ -82,17 +82,19 @@ def _read_columns(source: Source, kind: ArrowKind, report: Callable[[Diagnostic]
     diagnostics = ReadDiagnostics(source.path, "stop")
     with source.open() as file, name_arrow_errors(source.path, kind):
         stream = Stream(file, source.path, refuses_archives=False)
-        reader = open_groups(hold_stream(stream), kind)
-        for batch in reader.iter_batches(reader.schema.names, None):
-            for cells in batch.to_pylist():
-                if type(cells.get("word", "")) is not str:
-                    diagnostics.fail(
-                        "has a word that is not a string", "give an output of -f parquet as it was written"
-                    )
-                yield CountRow(cells, diagnostics)
-                diagnostics.line += 1
+        with hold_stream(stream) as held:
+            yield from _read_batches(open_groups(held, kind), diagnostics)
         n_bytes = stream.n_bytes if source.size is None else source.size
         report(SourceFacts(source.path, "", kind, diagnostics.line - 1, n_bytes))
+
+
+def _read_batches(reader: ParquetGroups | ArrowGroups, diagnostics: ReadDiagnostics) -> Iterator[CountRow]:
+    for batch in reader.iter_batches(reader.schema.names):
+        for cells in batch.to_pylist():
+            if type(cells.get("word", "")) is not str:
+                diagnostics.fail("has a word that is not a string", "give an output of -f parquet as it was written")
+            yield CountRow(cells, diagnostics)
+            diagnostics.line += 1
 
 
 def looks_like_counts(head: str, fields: Collection[str]) -> bool:

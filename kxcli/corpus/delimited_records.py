@@ -20,7 +20,7 @@ from kxcli.corpus.row_reader import (
     open_object,
 )
 from kxcli.errors import InputError
-from kxcli.wording import format_names
+from kxcli.wording import format_count, format_names
 
 _SEPARATORS = {
     ";": "semicolons; use --delimiter-in ';'",
@@ -73,7 +73,8 @@ def _split_rows(lines: Iterator[NumberedLine], kind: Literal["csv", "tsv"], spec
     found = dialect.follow_sep_line(first[1])
     if found is None:
         lines = chain([first], lines)
-    dialect = found or dialect
+    if spec.delimiter is None:
+        dialect = found or dialect
     if dialect.delimiter == WHITE:
         return ((number, dialect.split_line(line)) for number, line in lines)
     return iter(DelimitedRows(lines, dialect.kind, dialect.delimiter))
@@ -124,7 +125,8 @@ def _require_column(names: list[str], name: str, option: str, spec: ReaderSpec, 
     if found is None:
         hint = f"it has {format_names(names)}; name one with {option}"
         if not spec.has_header:
-            hint = f"it has no header (--no-header-in) and {len(names)} columns; give the number of one with {option}"
+            columns = format_count(len(names), "columns")
+            hint = f"it has no header (--no-header-in) and {columns}; give the number of one with {option}"
         only = names[0] if len(names) == 1 else ""
         advice = next((advice for separator, advice in _SEPARATORS.items() if separator in only), None)
         if advice is not None and spec.has_header and spec.delimiter is None:

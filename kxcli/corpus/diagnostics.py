@@ -72,7 +72,13 @@ Diagnostic = SkippedRecords | Notice | SourceFacts
 
 
 class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
-    """The problem with a record, and the hint if it is not `DEFAULT_HINT`."""
+    """The problem with a record, and the hint if it is not `DEFAULT_HINT`.
+
+    Attributes:
+        cause: That of skips; "" for an invalid format.
+    """
+
+    cause = ""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what, hint)
@@ -82,6 +88,14 @@ class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decide
 class BadFieldError(BadRecord):
     """The problem with a field of an otherwise valid record."""
 
+    cause = "field missing or of another type"
+
+
+class NotObjectError(BadRecord):
+    """The problem with a valid JSON value that is no object."""
+
+    cause = "not a JSON object"
+
 
 class ReadDiagnostics:
     """The line of a reader, and its skipped records.
@@ -89,11 +103,12 @@ class ReadDiagnostics:
     Attributes:
         line: The number of the next line, counted from 1 at the byte `offset` of the source.
         n_records: The number of records that were read, if they are counted.
+        alternative: The end of hints about records, if the source may not have any.
     """
 
     def __init__(self, path: str, on_error: OnError, *, line: int = 1, offset: int = 0) -> None:
         self.path, self.on_error, self.line, self.offset = path, on_error, line, offset
-        self._first_line, self._n_skipped, self.n_records = line, 0, 0
+        self._first_line, self._n_skipped, self.n_records, self.alternative = line, 0, 0, ""
         self._counts: dict[str, int] = {}
         self._places: dict[str, list[Place]] = {}
         self._repairs: set[str] = set()
@@ -142,10 +157,8 @@ class ReadDiagnostics:
         """
         current, self.line = self.line, self.line if line is None else line
         if self.on_error == "stop":
-            self.fail(bad.what, bad.hint or DEFAULT_HINT)
-        is_parsed = isinstance(bad, BadFieldError)
-        cause = "field missing or of another type" if is_parsed else f"not valid {kind.upper()}"
-        self.skip(f"records skipped: {cause}")
+            self.fail(bad.what, (bad.hint or DEFAULT_HINT) + self.alternative)
+        self.skip(f"records skipped: {bad.cause or f'not valid {kind.upper()}'}")
         self.line = current
 
 

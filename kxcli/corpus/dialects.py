@@ -71,8 +71,8 @@ class Dialect:
 
         None for another line.
         """
-        match = _SEP_LINE.fullmatch(line)
-        return None if match is None else replace(self, kind="csv", delimiter=match[1])
+        delimiter = find_sep_delimiter(line)
+        return None if delimiter is None else replace(self, kind="csv", delimiter=delimiter)
 
     def split_line(self, line: str) -> list[str]:
         """Return the cells of a line of TSV."""
@@ -106,6 +106,12 @@ class Dialect:
         if self.delimiter != WHITE:
             return (_unquote_text(text) if '"' in text else text), self.delimiter
         return None if '"' in text or "\r" in text else (_join_white(text), "\t")
+
+
+def find_sep_delimiter(line: str) -> str | None:
+    """Return the delimiter of Excel's line `sep=;`; None for another line."""
+    match = _SEP_LINE.fullmatch(line)
+    return None if match is None else match[1]
 
 
 def unquote_cell(cell: str) -> str:

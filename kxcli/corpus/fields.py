@@ -19,6 +19,15 @@ def get_field(record: Mapping[str, Any], name: str, option: str) -> Any:
         name: The name of the field.
         option: The option that names the field, for the message.
     """
+    try:
+        return find_field(record, name)
+    except KeyError:
+        hint = f"it has {format_names(list_names(record))}; name one with {option}"
+        raise BadFieldError(f"has no field {name!r}", hint) from None
+
+
+def find_field(record: Mapping[str, Any], name: str) -> Any:
+    """Return a field like `get_field`; raise `KeyError` if there is none."""
     if name in record:
         return record[name]
     value: Any = record
@@ -30,15 +39,14 @@ def get_field(record: Mapping[str, Any], name: str, option: str) -> Any:
         if isinstance(value, dict) and rest in value:
             return value[rest]
         key, dot, rest = rest.partition(".")
-    raise BadFieldError(
-        f"has no field {name!r}", f"it has {format_names(_list_fields(record))}; name one with {option}"
-    )
+    raise KeyError(name)
 
 
-def _list_fields(record: Mapping[str, Any]) -> Iterator[str]:
+def list_names(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the fields of an object and of the objects in it."""
     for key, value in record.items():
         if isinstance(value, dict) and value:
-            yield from (f"{key}.{name}" for name in _list_fields(value))
+            yield from (f"{key}.{name}" for name in list_names(value))
         else:
             yield key
 

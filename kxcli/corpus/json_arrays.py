@@ -125,4 +125,4 @@ class JsonArray:
     def _fail(self, what: str, position: int) -> NoReturn:
         is_end = position == len(self._text) and self._text.endswith("\n")
         self._diagnostics.line = self._find_line(position) - is_end
-        self._diagnostics.fail(what, _FIX)
+        self._diagnostics.fail(what, _FIX + self._diagnostics.alternative)

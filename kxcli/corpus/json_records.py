@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadFieldError, BadRecord, ReadDiagnostics
+from kxcli.corpus.diagnostics import BadFieldError, BadRecord, NotObjectError, ReadDiagnostics
 from kxcli.corpus.documents import Document
 from kxcli.corpus.fields import format_group, format_text, get_field
 from kxcli.corpus.groups import GroupMaker
@@ -35,9 +35,10 @@ def read_elements(
         try:
             value = value if valid is source else JSON_DECODER.decode(valid)
             if not isinstance(value, dict):
-                raise BadRecord(f"has {name_json_type(value)} in the array, not a JSON object")
+                raise NotObjectError(f"is {name_json_type(value)}, not a JSON object")
             document = make_document(value, join_lines(valid), spec, groups)
         except BadRecord as bad:
+            bad.what = f"element {number:,}: {bad.what}"
             diagnostics.reject("json", bad, line)
         else:
             yield number if spec.counts_lines else line, document

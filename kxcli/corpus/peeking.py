@@ -111,8 +111,8 @@ def peek_bytes(source: Source, size: int, stack: ExitStack) -> tuple[Source, byt
 
 
 def _join_names(stream: Stream, kind: ArrowKind, source: Source) -> str:
-    with name_arrow_errors(source.path, kind):
-        return "\t".join(open_groups(hold_stream(stream), kind).schema.names) + "\n"
+    with name_arrow_errors(source.path, kind), hold_stream(stream) as file:
+        return "\t".join(open_groups(file, kind).schema.names) + "\n"
 
 
 @contextmanager

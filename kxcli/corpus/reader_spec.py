@@ -27,12 +27,14 @@ class SourceFormat(NamedTuple):
         encoding: A codec's name.
         is_guessed: Whether the encoding was guessed by the start of the source.
         doubt: Why the guess may be wrong; "" without a doubt.
+        is_sniffed: Whether the start of the source alone showed that it is JSON, not text.
     """
 
     kind: RecordKind
     encoding: str
     is_guessed: bool = False
     doubt: str = ""
+    is_sniffed: bool = False
 
     @property
     def is_splittable(self) -> bool:

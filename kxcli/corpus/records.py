@@ -42,6 +42,8 @@ def read_documents(
     """
     if spec.names_sources and diagnostics.is_at_start:
         yield Document("", has_continuation=True, source=diagnostics.path)
+    if source_format.is_sniffed:
+        diagnostics.alternative = ", or read plain text with --input-format text"
     kind, groups = source_format.kind, GroupMaker(spec.by, spec.given_paths.get(diagnostics.path, diagnostics.path))
     numbered: Iterator[tuple[int, TextRecord]]
     if kind == "parquet" or kind == "arrow":

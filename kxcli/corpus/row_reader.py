@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeVar
 
-from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
+from kxcli.corpus.diagnostics import BadRecord, NotObjectError, ReadDiagnostics
 from kxcli.wording import format_count
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ MAX_CHARACTERS = 1 << 20
 _CLOSE = "close the quote, or double a quote that is part of the text"
 _CONVERT = "if its lines end in CR alone, convert them (tr '\\r' '\\n' < FILE)"
 _FIX = "fix the record"
+_ONE_LINE = f"write one object per line (jq -c . FILE), or an array of objects{OR_SKIP}"
 
 
 def number_lines(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[NumberedLine]:
@@ -164,10 +165,11 @@ def parse_object(line: str, *, keeps_spelling: bool = False) -> dict[str, Any]:
         value = SPELLING_DECODER.decode(line) if keeps_spelling else _decode(line)
         if isinstance(value, dict):
             return value
-        raise BadRecord(f"is {name_json_type(_decode(line))}, not a JSON object")
+        raise NotObjectError(f"is {name_json_type(_decode(line))}, not a JSON object")
     except (ValueError, RecursionError) as error:
         what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise BadRecord(f"is not JSON ({what})") from None
+        hint = _ONE_LINE if line.rstrip().endswith(("{", "[", ",")) else ""
+        raise BadRecord(f"is not JSON ({what})", hint) from None
 
 
 def open_object(fields: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
 from kxcli.corpus.arrow_groups import split_groups
 from kxcli.corpus.compression import HEAD_BYTES, LiveInput, Stream, detect_compression, read_up_to, reject_archive
-from kxcli.corpus.diagnostics import Diagnostic, ReadDiagnostics, SourceFacts, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, SourceFacts, locate_error
 from kxcli.corpus.documents import TextRecord
 from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
@@ -234,6 +234,12 @@ class TaskPlanner(NamedTuple):
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
         if self.kind == "records" and source_format.kind == "text":
             raise _make_unknown_error(source.path)
+        if self.kind != "auto":
+            source_format = source_format._replace(is_sniffed=False)
+        elif source_format.is_sniffed:
+            kinds = {"jsonl": "JSON lines", "array": "a JSON array"}
+            what = f"read as {kinds[source_format.kind]}; --input-format text reads plain text"
+            self.report(Notice(source.path, what))
         is_split = source_format.is_splittable and not self.spec.joins_documents
         split = self._split_lines if is_split else self._split_documents
         last = 0

@@ -9,17 +9,24 @@ from typing import Literal, cast
 
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice
+from kxcli.corpus.dialects import find_sep_delimiter
 from kxcli.corpus.encoding_guess import describe_encoding, guess_encoding
 from kxcli.corpus.reader_spec import RecordKind, RequestedKind, SourceFormat
-from kxcli.errors import InputError
 from kxcli.suffixes import RecordFormat, guess_record_format
 
 _SNIFFED_BYTES = 1 << 12  # enough to contain something else than white space
-_JSON = re.compile(r"\ufeff?[ \t\r\n]*(?:(?P<jsonl>\{[ \t\r\n]*[\"}])|(?P<array>\[[ \t\r\n]*[{\]]))")
-_JSON_BEGUN = re.compile(r"\ufeff?[ \t\r\n]*(?:[\[{][ \t\r\n]*)?")
+_SPACE = r"[ \t\r\n]*"
+# An object begins with a key, or is empty and alone on its line; an array begins with an object, or is empty and alone.
+_OBJECT = rf"\{{{_SPACE}(?:\"|\}}[ \t\r]*(?:\n|\Z))"
+_ARRAY = rf"\[{_SPACE}(?:\{{{_SPACE}(?:\"|\}}{_SPACE}[,\]])|\]{_SPACE}\Z)"
+_JSON = re.compile(rf"\ufeff?{_SPACE}(?:(?P<jsonl>{_OBJECT})|(?P<array>{_ARRAY}))")
+# Where more characters decide.
+_OBJECT_BEGUN = rf"\{{{_SPACE}(?:\}}[ \t\r]*)?"
+_ARRAY_BEGUN = rf"\[{_SPACE}(?:\{{{_SPACE}(?:\}}{_SPACE})?|\]{_SPACE})?"
+_JSON_BEGUN = re.compile(rf"\ufeff?{_SPACE}(?:{_OBJECT_BEGUN}|{_ARRAY_BEGUN})?")
 
 _MAGIC: dict[bytes, Literal["parquet", "arrow"]] = {
-    b"PAR1": "parquet",
+    b"PAR1\x15": "parquet",  # with the first byte of each header in it
     b"ARROW1\0\0": "arrow",
     b"\xff\xff\xff\xff": "arrow",  # of a stream
 }
@@ -48,9 +55,9 @@ def detect_format(
     if kind == "parquet" or kind == "arrow" or named == "parquet" or named == "arrow":
         return SourceFormat(cast(RecordKind, named or kind), "utf-8")
     if (binary := _sniff_magic(peek)) is not None:
-        if kind not in ("auto", "sniffed"):
-            raise InputError(path, f"is in the format {binary}", f"use --input-format {binary}")
-        return SourceFormat(binary, "utf-8")
+        if kind in ("auto", "sniffed"):
+            return SourceFormat(binary, "utf-8")
+        report(Notice(path, f"begins like {binary.capitalize()}, but is read as {kind}", is_warning=True))
     is_auto, doubt = encoding == encodings.AUTO, ""
     if is_auto:
         head = peek(encodings.AUTO_SAMPLE)
@@ -60,7 +67,9 @@ def detect_format(
         else:
             what = f"read as {describe_encoding(encoding)}" + (f", but {doubt}; give its --encoding" if doubt else "")
             report(Notice(path, what, bool(doubt), encoding, confidence))
-    return SourceFormat(_decide_kind(kind, named, encoding, path, peek, report), encoding, is_auto, doubt)
+    found = _decide_kind(kind, named, encoding, path, peek, report)
+    is_sniffed = kind == "sniffed" and named is None and found != "text"
+    return SourceFormat(found, encoding, is_auto, doubt, is_sniffed)
 
 
 def _decide_kind(
@@ -102,22 +111,25 @@ def _sniff_magic(peek: Callable[[int], bytes]) -> Literal["parquet", "arrow"] | 
 
 def _sniff_json(peek: Callable[[int], bytes], encoding: str) -> Literal["jsonl", "array"] | None:
     """Return whether JSON begins here, reading as little as possible."""
-    size = 1
-    while True:
+    for size in range(1, _SNIFFED_BYTES):
         head = peek(size)
         text = head.decode(encoding, "ignore")
-        if match := _JSON.match(text):
-            return "jsonl" if match["jsonl"] else "array"
-        if not _JSON_BEGUN.fullmatch(text) or len(head) < size or size >= _SNIFFED_BYTES:
-            return None
-        size *= 2
+        is_begun = _JSON_BEGUN.fullmatch(text) is not None
+        if len(head) == size and is_begun:
+            continue
+        match = _JSON.match(text)
+        return None if match is None else "jsonl" if match["jsonl"] else "array"
+    return None
 
 
 def _find_text_column(head: str, kind: Literal["csv", "tsv"]) -> str:
     """Return the options that read the longest texts; "" if there is no table."""
-    for delimiter in _DELIMITERS[kind]:
-        lines = head.removeprefix("\ufeff").splitlines(keepends=True)
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if kind == "csv" else csv.QUOTE_NONE
+    lines = head.removeprefix("\ufeff").splitlines(keepends=True)
+    named = find_sep_delimiter(lines[0].rstrip("\n")) if lines else None
+    if named is not None:
+        del lines[0]
+    for delimiter in _DELIMITERS[kind] if named is None else (named,):
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if kind == "tsv" and named is None else csv.QUOTE_MINIMAL
         rows = [row for row in islice(csv.reader(lines, delimiter=delimiter, quoting=quoting), _TABLE_ROWS) if row]
         if len(rows) > 2:
             del rows[-1]  # which may be cut off
@@ -128,6 +140,6 @@ def _find_text_column(head: str, kind: Literal["csv", "tsv"]) -> str:
         is_header = len({*rows[0]}) == len(rows[0]) and all(0 < len(name) <= _MAX_NAME for name in rows[0])
         is_header = is_header and not any(name.strip().isdecimal() for name in rows[0])
         name = shlex.quote(rows[0][place]) if is_header else f"{place + 1} --no-header-in"
-        options = "" if delimiter == _DELIMITERS[kind][0] else f" --delimiter-in {shlex.quote(delimiter)}"
+        options = "" if delimiter in (named, _DELIMITERS[kind][0]) else f" --delimiter-in {shlex.quote(delimiter)}"
         return f"--field {name}{options} reads one column"
     return ""

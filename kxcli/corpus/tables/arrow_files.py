@@ -3,21 +3,27 @@
 pyarrow is imported only for them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from kxcli.arrays import AnyArray
-from kxcli.corpus.arrow_groups import ArrowKind, name_arrow_errors, require_pyarrow, shorten_message
+from kxcli.corpus.arrow_groups import (
+    ArrowGroups,
+    ArrowKind,
+    ParquetGroups,
+    name_arrow_errors,
+    open_groups,
+    require_pyarrow,
+    shorten_message,
+)
 from kxcli.corpus.tables.chunks import ArrayChunk, RowChunk, TablePart
 from kxcli.corpus.tables.source_bytes import SourceBytes
 from kxcli.errors import InputError
 
 _MAX_CELLS = 1 << 18  # of a chunk
-
-IterBatches = Callable[[Sequence[int]], Iterator[Any]]  # of columns by their numbers
 
 
 def read(source: SourceBytes, kind: ArrowKind) -> TablePart:
@@ -29,46 +35,10 @@ def read(source: SourceBytes, kind: ArrowKind) -> TablePart:
     """
     pyarrow = require_pyarrow(kind)
     with name_arrow_errors(source.path, kind):
-        schema, iter_batches = (_open_parquet if kind == "parquet" else _open_arrow)(source.open_file())
-    columns = _ArrowColumns(pyarrow, schema, iter_batches, source.path, kind)
-    return TablePart(source.path, tuple(schema.names), len(schema.names), True, columns.read_chunks)
-
-
-def _open_parquet(file: BinaryIO) -> tuple[Any, IterBatches]:
-    from pyarrow import parquet
-
-    table = parquet.ParquetFile(file)
-    names = table.schema_arrow.names
-
-    def iter_batches(columns: Sequence[int]) -> Iterator[Any]:
-        requested = [names[column] for column in columns]
-        return table.iter_batches(_count_rows(columns), columns=requested, use_threads=False)  # type: ignore[no-any-return, unused-ignore]
-
-    return table.schema_arrow, iter_batches
-
-
-def _open_arrow(file: BinaryIO) -> tuple[Any, IterBatches]:
-    """Open an Arrow file or stream."""
-    from pyarrow import ipc
-
-    is_file = file.read(6) == b"ARROW1"
-    file.seek(0)
-    if not is_file:
-        stream = ipc.open_stream(file)
-        return stream.schema, lambda columns: _split_batches(stream, columns)
-
-    def iter_batches(columns: Sequence[int]) -> Iterator[Any]:
-        table = ipc.open_file(file, options=ipc.IpcReadOptions(included_fields=sorted(columns), use_threads=False))
-        return _split_batches(map(table.get_batch, range(table.num_record_batches)), columns)
-
-    return ipc.open_file(file).schema, iter_batches
-
-
-def _split_batches(batches: Iterable[Any], columns: Sequence[int]) -> Iterator[Any]:
-    n = _count_rows(columns)
-    for batch in batches:
-        for start in range(0, batch.num_rows, n):
-            yield batch.slice(start, n)
+        groups = open_groups(source.open_file(), kind)
+    names = tuple(groups.schema.names)
+    columns = _ArrowColumns(pyarrow, groups, source.path, kind)
+    return TablePart(source.path, names, len(names), True, columns.read_chunks)
 
 
 def _count_rows(columns: Sequence[int]) -> int:
@@ -81,8 +51,7 @@ class _ArrowColumns:
     """The columns of a file, numbers and texts by its types."""
 
     pyarrow: Any
-    schema: Any
-    iter_batches: IterBatches
+    groups: ParquetGroups | ArrowGroups
     path: str
     kind: ArrowKind
 
@@ -91,26 +60,27 @@ class _ArrowColumns:
             self._check_type(column)
         first = 1
         with name_arrow_errors(self.path, self.kind):
-            for batch in self.iter_batches(columns):
+            names = [self.groups.schema.names[column] for column in columns]
+            for batch in self.groups.iter_batches(names, max_rows=_count_rows(columns)):
                 lines = np.arange(first, first + batch.num_rows)
                 yield ArrayChunk(lines, {column: self._read_column(batch, column) for column in columns})
                 first += batch.num_rows
 
     def _check_type(self, column: int) -> None:
-        name, kind = self.schema.names[column], self.schema.types[column]
-        if self.schema.names.count(name) > 1:
-            what = f"has {self.schema.names.count(name)} columns {name!r}"
+        name, kind = self.groups.schema.names[column], self.groups.schema.types[column]
+        if self.groups.schema.names.count(name) > 1:
+            what = f"has {self.groups.schema.names.count(name)} columns {name!r}"
             raise InputError(self.path, what, "give them different names")
         if self.pyarrow.types.is_nested(kind):
             what = f"has {kind} in the column {name!r}, not a number or a text in each row"
             raise InputError(self.path, what, "write a column of numbers or strings for each part of it")
 
     def _read_column(self, batch: Any, column: int) -> AnyArray | list[str | None]:
-        name = self.schema.names[column]
+        name = self.groups.schema.names[column]
         try:
             return self._convert(batch.column(name))
         except self.pyarrow.ArrowException as error:
-            what = f"has {self.schema.types[column]} in the column {name!r}, which cannot be read as text"
+            what = f"has {self.groups.schema.types[column]} in the column {name!r}, which cannot be read as text"
             raise InputError(
                 self.path, f"{what} ({shorten_message(error)})", "write it as numbers or strings"
             ) from None

@@ -11,7 +11,8 @@ from typing import Any
 
 from kxcli.batching import iter_batches
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
+from kxcli.corpus.diagnostics import BadRecord, NotObjectError, ReadDiagnostics
+from kxcli.corpus.fields import find_field, list_names
 from kxcli.corpus.json_arrays import JsonArray
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.reader_spec import SourceFormat
@@ -59,7 +60,7 @@ def _read_array(
     """Return the table of an array, or None if there is no object in it."""
     for number, element in elements:
         try:
-            keys = tuple(_check_object(element))
+            keys = _list_keys(_check_object(element))
             check_unicode(*keys)
         except BadRecord as bad:
             diagnostics.reject("json", bad, number)
@@ -82,16 +83,21 @@ def _check_keys(keys: tuple[str, ...], names: tuple[str, ...], line: int, diagno
         raise InputError(diagnostics.path, what, "give tables with the same columns", line=line)
 
 
+def _list_keys(element: dict[str, Any]) -> tuple[str, ...]:
+    """Return the keys of an object, and those of objects in it with a dot."""
+    return tuple(dict.fromkeys(list_names(element)))
+
+
 def _check_object(element: Any) -> dict[str, Any]:
     """Return an element of an array; raise `BadRecord` if it is no object."""
     if isinstance(element, dict):
         return element
     kind = "a string or a number" if isinstance(element, str) else name_json_type(element)
-    raise BadRecord(f"has {kind} in the array, not a JSON object")
+    raise NotObjectError(f"is {kind}, not a JSON object")
 
 
 def _parse_keys(line: str) -> tuple[tuple[str, ...], str]:
-    keys = tuple(parse_object(line, keeps_spelling=True))
+    keys = _list_keys(parse_object(line, keeps_spelling=True))
     check_unicode(*keys)
     return keys, line
 
@@ -142,8 +148,15 @@ def _parse_cells(line: str, names: Sequence[str]) -> list[str | None]:
     return cells
 
 
+def _find_cell(found: dict[str, Any], name: str) -> Any:
+    try:
+        return find_field(found, name)
+    except KeyError:
+        return None
+
+
 def _take_cells(found: dict[str, Any], names: Sequence[str]) -> list[str | None]:
-    cells = [found.get(name) for name in names]
+    cells = [_find_cell(found, name) for name in names]
     for at, cell in enumerate(cells):
         if isinstance(cell, bool):
             cells[at] = "true" if cell else "false"
