@@ -1,7 +1,7 @@
 """Clusters for tests: a real scheduler and real workers, each a process of its own.
 
-Both test files about clusters load this as a plugin, so that a session has one cluster for both. They import it before
-that, too early for pytest to rewrite its assertions: PYTEST_DONT_REWRITE. It has none.
+Both test files about clusters load this as a plugin, and import it before that, too early for pytest to rewrite its
+assertions: PYTEST_DONT_REWRITE. It has none.
 """
 
 import json
@@ -93,9 +93,12 @@ def new_cluster():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster():
-    """Return a scheduler with two workers of one and two threads; dead ones are restarted by the nanny of Dask."""
+    """Return a scheduler with two workers of one and two threads; dead ones are restarted by the nanny of Dask.
+
+    It ends with the tests of a file, because processes of Dask use the processor all the time.
+    """
     with tempfile.TemporaryDirectory(prefix="kxcli-test-", ignore_cleanup_errors=True) as folder:
         made = Cluster(folder)
         try:

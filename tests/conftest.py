@@ -53,12 +53,13 @@ SAMPLES = ROOT / "data" / "samples"
 SHARED = ROOT.parent / "shared"
 
 
+DICTIONARIES = []  # the folder of those that this session has compiled
+
+
 def share_dictionaries(home):
     """Give the program, with this folder as its home, the dictionaries that this session has compiled."""
     (home / ".cache" / "kxcli").mkdir(parents=True, mode=0o700)
-    compiled = Path(os.environ["XDG_CACHE_HOME"], "kxcli", "dictionaries")
-    compiled.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (home / ".cache" / "kxcli" / "dictionaries").symlink_to(compiled)
+    (home / ".cache" / "kxcli" / "dictionaries").symlink_to(DICTIONARIES[-1])
 
 
 @dataclass
@@ -217,6 +218,8 @@ def _cache():
     """Keep the cache of this user free of dictionaries of tests."""
     with tempfile.TemporaryDirectory(prefix="kxcli-test-cache-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", folder)
+        DICTIONARIES.append(Path(folder, "kxcli", "dictionaries"))
+        DICTIONARIES[-1].mkdir(parents=True, mode=0o700)
         yield
 
 

@@ -614,7 +614,7 @@ def test_min_pmi_without_method_pmi_is_a_usage_error(kxcli, options):
 
 @pytest.mark.full
 def test_output_does_not_depend_on_workers_shards_and_memory(kxcli):
-    given = (*ALL, "-q", "-r", "--encoding", "auto", SAMPLES)
+    given = (*ALL, "-q", "-r", "--encoding", "auto", "--input-format", "text", SAMPLES)
     expected = kxcli(*given, "-j", 1).out
     assert expected.count(b"\n") > 1000
     shards, memory = ["--shard-size", "1K"], ["--memory", "1M"]

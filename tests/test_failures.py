@@ -822,7 +822,7 @@ def test_terminal_without_arguments_shows_help(kxcli):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_next_run_removes_temporary_files_of_a_killed_run(kxcli, workers):
-    line = CHUNK * 4 + b"x " * (LIMIT // 2 + 1000)  # spooled to TMPDIR
+    line = CHUNK * 4 + b"x " * LIMIT  # spooled to TMPDIR
     put(kxcli, "out/empty")
     with midway(kxcli, "-o", "out/new.tsv", workers=workers, data=line) as other:
         with midway(kxcli, "-o", "out/old.tsv", workers=workers, data=line) as process:

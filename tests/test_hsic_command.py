@@ -343,7 +343,7 @@ def test_byte_order_mark_is_not_part_of_a_name(kxcli):
 
 @pytest.mark.full
 def test_gb18030_is_read(kxcli):
-    table = {"词": [f"词{'甲乙丙'[i % 3]}" for i in range(30)], "标签": [f"类{i % 7 % 2}" for i in range(30)]}
+    table = {"词": [f"我们{'大人天'[i % 3]}" for i in range(30)], "标签": [f"不是{i % 7 % 2}" for i in range(30)]}
     put(kxcli, "a.tsv", tsv(table).encode("gb18030"))
     use = ("hsic", "-f", "jsonl", "-x", "词", "-y", "标签", "a.tsv")
     named = kxcli(*use, "--encoding", "gb18030")

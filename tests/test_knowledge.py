@@ -378,6 +378,8 @@ def value_of(option):
         return [option.type.choices[-1]]
     if option.type.name == "size":
         return ["2M"]
+    if option.name == "max_skipped":
+        return ["1%"]
     return ["1"] if option.type.name in ("integer range", "float range") else ["value"]
 
 
@@ -392,7 +394,7 @@ def test_option_without_effect_is_usage_error(capsys, mode):
             continue
         for name in (*param.opts, *param.secondary_opts):
             err = run(capsys, "--kb", "kb", *modes[mode], name, *value_of(param), code=2).err
-            what = "has no effect with" if param.name != "errors" else "requires"
+            what = "requires" if param.name in ("errors", "max_skipped") else "has no effect with"
             assert f"{param.opts[-1]} {what} --" in err
         checked.add(param.name)
     needed = {"jobs", "shard_size", "memory", "checkpoint", "retries", "cluster", "field", "input_format", "candidates"}

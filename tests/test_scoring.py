@@ -25,6 +25,7 @@ from kxcli.mining.linking.metrics import EvaluationTally, GoldMention, LinkMista
 from kxcli.output import sink
 from kxcli.pipelines.linking import evaluation
 from kxcli.pipelines.linking.evaluation import EntryLookup
+from kxcli.pipelines.settings import OutputSettings
 from kxcli.report import Report
 
 SCORER = SHARED / "eval" / "link_f1.py"
@@ -122,7 +123,7 @@ def evaluate(folder, records, linked, errors_path=None, batch_size=CACHE_BATCH):
 
 def table(tally):
     """Return the rows of the output, by type, in their order."""
-    data = b"".join(evaluation.encode_evaluation(tally, "jsonl"))
+    data = b"".join(evaluation.encode_evaluation(tally, OutputSettings(None, "jsonl", None)))
     return {row.pop("type"): row for row in map(json.loads, data.decode("utf-8").splitlines())}
 
 
@@ -386,7 +387,10 @@ def test_failed_evaluation_keeps_old_file_of_mistakes(tmp_path):
 
 def tsv(tally):
     return [
-        line.split("\t") for line in b"".join(evaluation.encode_evaluation(tally, "tsv")).decode("utf-8").splitlines()
+        line.split("\t")
+        for line in b"".join(evaluation.encode_evaluation(tally, OutputSettings(None, "tsv", None)))
+        .decode("utf-8")
+        .splitlines()
     ]
 
 
@@ -394,7 +398,10 @@ def test_ratios_without_denominator_are_empty(tmp_path):
     empty = tsv(evaluate(tmp_path, [], []))
     assert empty[0] == [*evaluation.COLUMNS] and len(empty) == 2
     assert [cell for cell in empty[1] if cell != "0"] == ["total"] + [""] * 10
-    assert len(b"".join(evaluation.encode_evaluation(EvaluationTally(), "tsv", header=False)).splitlines()) == 1
+    assert (
+        len(b"".join(evaluation.encode_evaluation(EvaluationTally(), OutputSettings(None, "tsv", False))).splitlines())
+        == 1
+    )
     records = [{"text": "ab", "mention_data": [{"mention": "a", "offset": 0, "kb_id": NIL}]}]
     row = table(evaluate(tmp_path, records, [[Mention(0, 1, NIL, 0.1, (("x", 0.1),))]]))["total"]
     assert (row["gold"], row["linked"], row["precision"], row["recall"], row["f1"]) == (0, 0, None, None, None)

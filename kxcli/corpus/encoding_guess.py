@@ -105,7 +105,8 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     if best.share < _MIN_SHARE:
         if has_controls:
             doubt = "many of its bytes are control characters, as in a binary file"
-            return EncodingGuess("utf-8" if is_utf8 else best.encoding, 0.0, doubt)
+            # A legacy encoding would read nearly any bytes, so that a binary file would not be noticed.
+            return EncodingGuess(best.encoding if best.encoding.startswith("utf") else "utf-8", 0.0, doubt)
         if n_bad * _STRAY_SHARE <= len(head):
             return EncodingGuess("utf-8", 1 - n_bad * _STRAY_SHARE / len(head))
         best = max(fits, key=attrgetter("n_bad", "rank"))
