@@ -363,9 +363,21 @@ def test_many_labeled_texts_do_not_warn(folder, capsys):
 # ------------------------------------------------------------------------------------------- options without an effect
 
 USED = {
-    "train": {"kb", "kb_cache", "model", "on_error", "quiet", "verbose", "train"},
+    "train": {"kb", "kb_cache", "model", "on_error", "quiet", "verbose", "train", "summary"},
     "evaluate": {
-        *("kb", "kb_cache", "model", "on_error", "quiet", "verbose", "evaluate", "errors", "nil", "nil_threshold"),
+        *(
+            "kb",
+            "kb_cache",
+            "model",
+            "on_error",
+            "quiet",
+            "verbose",
+            "evaluate",
+            "errors",
+            "nil",
+            "nil_threshold",
+            "summary",
+        ),
         *("overlap", "output", "format", "header"),
     },
 }
@@ -378,8 +390,8 @@ def value_of(option):
         return [option.type.choices[-1]]
     if option.type.name == "size":
         return ["2M"]
-    if option.name == "max_skipped":
-        return ["1%"]
+    if option.name in ("max_skipped", "delimiter"):
+        return ["1%" if option.name == "max_skipped" else "tab"]
     return ["1"] if option.type.name in ("integer range", "float range") else ["value"]
 
 
@@ -395,7 +407,8 @@ def test_option_without_effect_is_usage_error(capsys, mode):
         for name in (*param.opts, *param.secondary_opts):
             err = run(capsys, "--kb", "kb", *modes[mode], name, *value_of(param), code=2).err
             what = "requires" if param.name in ("errors", "max_skipped") else "has no effect with"
-            assert f"{param.opts[-1]} {what} --" in err
+            shown = name if name in param.secondary_opts else param.opts[-1]
+            assert f"{shown} {what} --" in err
         checked.add(param.name)
     needed = {"jobs", "shard_size", "memory", "checkpoint", "retries", "cluster", "field", "input_format", "candidates"}
     assert needed < checked
