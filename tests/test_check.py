@@ -3,13 +3,14 @@
 import gzip
 import json
 import resource
+import sys
 
 import pytest
 from conftest import SAMPLES
 
 from kxcli.cli import COMMANDS
 
-LEADING = {"kwic": ["北京"], "collocate": ["北京"], "entity-link": ["--kb", "none"]}
+LEADING = {"kwic": ["北京"], "collocate": ["北京"]}
 GOOD, BAD = "北京 a\n上海 b\n".encode(), "北京 a\n".encode() + b"\xff\n" + "上海 b\n".encode()
 
 
@@ -82,7 +83,7 @@ def test_check_writes_the_formats_of_rows_by_option_or_suffix(kxcli):
     name = put(kxcli, "a.txt", GOOD)
     kxcli("wordcount", "--check", name, "-o", "check.csv")
     assert (kxcli.folder / "check.csv").read_text() == "path,encoding,confidence,bad_line,problem\na.txt,utf-8,,,\n"
-    kxcli("entity-link", "--kb", "none", "--check", name, "-o", "check.jsonl")
+    kxcli("entity-link", "--check", name, "-o", "check.jsonl")
     row = {"path": "a.txt", "encoding": "utf-8", "confidence": None, "bad_line": None, "problem": ""}
     assert json.loads((kxcli.folder / "check.jsonl").read_text()) == row
     for options in ([], ["-f", "text"]):
@@ -107,7 +108,7 @@ def test_check_reads_lists_globs_and_references(kxcli):
     ]
 
 
-def test_check_of_tables_ignores_binary_formats(kxcli):
+def test_check_of_tables_opens_binary_files(kxcli):
     data = (
         b"\x93NUMPY\x01\x00"
         + b"v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }".ljust(120)
@@ -115,8 +116,91 @@ def test_check_of_tables_ignores_binary_formats(kxcli):
     )
     assert kxcli("hsic", "--check", put(kxcli, "a.npy", data)).text == "a.npy\t\t\t\t\n"
     assert kxcli("hsic", "--check", stdin=data).text == "<stdin>\t\t\t\t\n"
-    assert kxcli("hsic", "--check", put(kxcli, "a.parquet", b"PAR1\x15" + bytes(9))).text == "a.parquet\t\t\t\t\n"
     assert kxcli("hsic", "--check", stdin="a\tb\n1\t2\n").text == "<stdin>\tutf-8\t\t\t\n"
+    names = [put(kxcli, "bad.npy", data[:-1]), put(kxcli, "y.txt", BAD)]
+    (path, encoding, _, line, problem), other = kxcli("hsic", "--check", names[0], "--y-file", names[1], code=1).rows
+    assert (path, encoding, line) == ("bad.npy", "", "") and problem
+    assert other == ["y.txt", "utf-8", "", "2", "byte 0xff is not valid utf-8"]
+
+
+@pytest.mark.parametrize("command", ["hsic", "wordcount"])
+def test_check_finds_damaged_parquet(kxcli, command):
+    pytest.importorskip("pyarrow")
+    ended = kxcli(command, "--check", put(kxcli, "a.parquet", b"PAR1\x15" + bytes(9)), code=1)
+    ((path, encoding, _, line, problem),) = ended.rows
+    assert (path, encoding, line) == ("a.parquet", "", "") and problem.startswith("is not a valid Parquet file")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_check_finds_bad_rows_of_binary_files(kxcli, suffix):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    write = parquet.write_table if suffix == "parquet" else feather.write_feather
+    texts = pyarrow.array(["北京".encode(), b"\xff", b"a"]).cast(pyarrow.string(), safe=False)
+    for name, column in (("bad", texts), ("good", texts.slice(2))):
+        write(pyarrow.table({"text": column}), kxcli.folder / f"{name}.{suffix}")
+    run = kxcli("wordcount", f"bad.{suffix}", code=1)
+    ended = kxcli("wordcount", "--check", f"bad.{suffix}", f"good.{suffix}", code=1)
+    bad, good = ended.rows
+    assert bad[:4] == [f"bad.{suffix}", "", "", "2"] and good == [f"good.{suffix}", "", "", "", ""]
+    assert ended.err == run.err and bad[4] in run.err
+
+
+RUNS = {
+    "field of the output": ("segment", ["-f", "jsonl"], "a.jsonl", '{"text": "a", "tokens": 1}\n', 1),
+    "long line": ("segment", ["--memory", "100M"], "a.jsonl", json.dumps({"text": "a" * (3 << 20)}) + "\n", 1),
+    "long document": ("keywords", ["--memory", "100M", "--document", "file"], "a.txt", ("a" * 999 + "\n") * 1500, None),
+    "long line of text": ("kwic", ["a", "--memory", "100M"], "a.txt", "a\n" + "a" * (3 << 20), 2),
+    "count": ("wordcount", ["--merge"], "a.tsv", "word\tcount\na\t1\nb\tx\n", 3),
+    "columns": ("wordcount", ["--merge", "good.tsv"], "a.tsv", "label\tword\tcount\nx\ta\t1\n", 2),
+    "count of a side": ("keyness", ["--reference", "good.tsv"], "a.tsv", "word\tcount\na\tx\n", 2),
+    "count of a reference": ("keyness", ["good.tsv", "--reference", "a.tsv"], "a.tsv", "word\tcount\na\tx\n", 2),
+    "group of counts": ("keyness", ["--by", "label"], "a.tsv", "word\tcount\na\t1\n", 2),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_check_finds_what_only_its_command_refuses(kxcli, case):
+    command, options, name, text, line = RUNS[case]
+    put(kxcli, "good.tsv", b"word\tcount\nb\t2\n")
+    names = [] if "--reference" in options and "a.tsv" in options else [name]
+    put(kxcli, name, text.encode())
+    run = kxcli(command, *options, *names, code=1)
+    check = kxcli(command, *options, "--check", *names, code=1)
+    rows = [list(json.loads(row).values()) for row in check.text.splitlines()] if "jsonl" in options else check.rows
+    problems = {row[0]: (row[3], row[4]) for row in rows if row[4]}
+    assert list(problems) == [name] and str(problems[name][0]) == ("" if line is None else str(line))
+    error = next(text for text in run.err.splitlines() if text.startswith("kxcli: error: "))
+    assert error in check.err.splitlines() and problems[name][1] in error
+
+
+def test_check_reports_each_unreadable_input(kxcli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for name in ("good.jsonl", "a.parquet", "in/a.txt"):
+        put(kxcli, name, b'{"text": "a"}\n')
+    put(kxcli, "plain.txt", b"a\n")
+    names = ["missing", "in", "a.parquet", "plain.txt", "good.jsonl"]
+    for on_error in ("stop", "skip"):
+        ended = kxcli("wordcount", "--check", "--field", "text", "--on-error", on_error, *names, code=1)
+        assert [row[0] for row in ended.rows] == names and {row[3] for row in ended.rows} == {""}
+        assert [row[4] for row in ended.rows] == [
+            "No such file or directory",
+            "is a folder",
+            "reading Parquet needs an extra library",
+            "neither its name nor its content shows the record format",
+            "",
+        ]
+        assert ended.err == "kxcli: error: missing: No such file or directory; check the path and its permissions\n"
+    assert "pip install" in kxcli("wordcount", "--check", "a.parquet", code=1).err
+
+
+def test_check_needs_no_option_for_computing(kxcli):
+    name = put(kxcli, "a.txt", GOOD)
+    assert kxcli("entity-link", "--check", name).text == "a.txt\tutf-8\t\t\t\n"
+    assert "requires --kb" in kxcli("entity-link", name, code=2).err
+    assert kxcli("keyness", "--check", name).text == kxcli("hsic", "--check", name).text
+    assert "is a file, not a PATTERN" in kxcli("kwic", "--check", name, code=2).err
 
 
 @pytest.mark.slow

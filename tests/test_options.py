@@ -186,7 +186,8 @@ def message_of(rule, name, option):
 @pytest.mark.parametrize(("name", "rule"), RULES, ids=lambda one: one if isinstance(one, str) else one.example)
 def test_options_that_violate_a_rule_are_refused(capsys, name, rule):
     """Add each option of the rule to its example; some violate another rule first."""
-    needed = ["--kb", "kb"] if name == "entity-link" and "--kb" not in rule.example else []
+    is_option_rule = rule.options or rule.is_inverted
+    needed = ["--kb", "kb"] if name == "entity-link" and "--kb" not in rule.example and is_option_rule else []
     example = [*needed, *shlex.split(rule.example)]
     rules = [other for owner, other in RULES if owner == name]
     all_messages = {message_of(other, name, option) for other in rules for option in [None, *options_of(name)]}

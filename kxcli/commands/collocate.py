@@ -1,6 +1,6 @@
 """`kxcli collocate`: find the collocates of a word."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,10 @@ from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import WORD_OPTIONS, build_counting
+from kxcli.pipelines.session import Session
+
+if TYPE_CHECKING:
+    from kxcli.pipelines.checking import InputCheck
 
 
 @click.command("collocate", cls=Command, rules=RULES)
@@ -43,7 +47,15 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     word = ctx.params["leading"] = (
         None if options["pairs"] else take_leading_argument(ctx, WORD, "add --pairs, or - to read stdin")
     )
-    with open_session(ctx) as session:
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines.checking import make_document_check
+        from kxcli.pipelines.collocations import make_pair_spec
+
+        counting = build_counting(options, session.report)
+        return make_document_check(session, make_pair_spec(session, counting, "document"))
+
+    with open_session(ctx, make_check) as session:
         from kxcli.mining.collocations.job import PairCount
         from kxcli.mining.collocations.ranking import CollocateRanking
         from kxcli.mining.collocations.window import Window

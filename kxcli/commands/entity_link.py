@@ -17,7 +17,9 @@ from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.arrays import NamedArrays
+    from kxcli.corpus.reader_spec import ReaderSpec, RequestedKind
     from kxcli.mining.linking.linker import Linking
+    from kxcli.pipelines.checking import InputCheck
 
 # Bytes of memory for a byte of a whole line: the peak above that of an empty run was 48 for articles of 10 MB in one
 # JSON line, and 128 for "aaa..." with names of several letters "a" in the knowledge base.
@@ -56,7 +58,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     is_evaluation = options["evaluate"] is not None
     if is_evaluation and not is_given(ctx, "format"):
         ctx.params["format"] = "tsv"
-    with open_session(ctx, reads_inputs=not options["train"] and not is_evaluation) as session:
+    with open_session(ctx, _make_check, reads_inputs=not options["train"] and not is_evaluation) as session:
         from kxcli.output import sink
         from kxcli.pipelines.linking import knowledge_cache
 
@@ -79,6 +81,23 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             _evaluate(session, options, arrays)
         else:
             _link_texts(session, options, arrays)
+
+
+def _make_check(session: Session) -> "InputCheck":
+    from kxcli.pipelines.checking import make_document_check
+
+    return make_document_check(session, *_choose_reading(session))
+
+
+def _choose_reading(session: Session) -> "tuple[ReaderSpec, RequestedKind]":
+    """Return how the texts are read, and their requested format."""
+    from kxcli.pipelines import engines
+    from kxcli.pipelines.inputs import choose_format, make_reader_spec
+
+    max_line = engines.get_max_line_bytes(session.run, _LINE_COST)
+    kind = choose_format(session.source, by=())
+    spec = make_reader_spec(session.source, unit="document", key="text_id", counts_lines=True, max_line=max_line)
+    return spec, "sniffed" if kind == "auto" else kind
 
 
 def _build_linking(options: dict[str, Any]) -> "Linking":
@@ -107,25 +126,15 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: "NamedArrays") 
 
 def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays") -> None:
     from kxcli.mining.rendered_lines import fill_placeholders
-    from kxcli.pipelines import corpus_run, engines
-    from kxcli.pipelines.inputs import choose_format, make_reader_spec
+    from kxcli.pipelines import corpus_run
     from kxcli.pipelines.linking import model_files, render_links
 
-    source = session.source
     job = render_links.make_link_job(_build_linking(options), session.sink.line_format, options["candidates"])
     columns = render_links.COLUMNS + ((render_links.RANK,) if options["candidates"] else ())
     resources = model_files.load_resources(arrays, options["model"])
     if resources.has_tagger:
         report_missing_kernel(session.report)
-    spec = make_reader_spec(
-        source,
-        unit="document",
-        key="text_id",
-        counts_lines=True,
-        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
-    )
-    kind = choose_format(source, by=())
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
-    with corpus_run.open_corpus(session, modules, spec, "sniffed" if kind == "auto" else kind) as corpus:
+    with corpus_run.open_corpus(session, modules, *_choose_reading(session)) as corpus:
         lines = fill_placeholders(corpus.stream(job, resources))
         session.write_lines(lines, columns, render_links.TYPES)

@@ -20,6 +20,7 @@ _TRAIN, _EVALUATE = has("train"), has("evaluate")
 _MODEL = Condition("--model", lambda values: bool(values["model"]))
 
 RULES = (
+    Rule("", REQUIRES, has("kb"), "", advice="name a knowledge base"),
     Rule("train", EXCLUDES, _EVALUATE, "--kb k --evaluate g", advice="train first, then evaluate with --model"),
     Rule("train", REQUIRES, _MODEL, "--kb k"),
     Rule("errors", REQUIRES, _EVALUATE, "--kb k"),
@@ -35,9 +36,8 @@ _ERRORS = PathType("output", file_format="tsv")
 LINK_OPTIONS = (
     option(
         "--kb KB",
-        "Knowledge base: JSONL or TSV in UTF-8, plain or compressed.",
+        "Knowledge base, required except with --check: JSONL or TSV in UTF-8, plain or compressed.",
         type=_FILE,
-        required=True,
         multiple=True,
     ),
     option(

@@ -16,6 +16,7 @@ from kxcli.errors import InputError
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
+    from kxcli.pipelines.checking import InputCheck
     from kxcli.pipelines.hsic.analyses import HsicRun, ResultTable
 
 NOT_DEPENDENT = 3  # exit code
@@ -48,7 +49,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli hsic --screen label -x review --kernel-x bow --top 20 reviews.csv
       kxcli hsic --matrix edges measurements.csv
     """
-    with open_session(ctx) as session:
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines.hsic.table_check import make_table_check
+
+        return make_table_check(session, options["y_file"], options["na_values"])
+
+    with open_session(ctx, make_check) as session:
         table, path = _measure(session, options)
         session.write_rows(table.rows, table.columns, table.types)
     if options["exit_code"] and table.why_undefined:

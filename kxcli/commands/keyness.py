@@ -1,7 +1,7 @@
 """`kxcli keyness`: find the words that distinguish one corpus from another."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,11 @@ from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import WORD_OPTIONS, build_counting
 from kxcli.errors import UsageError
+from kxcli.pipelines.session import Session
+
+if TYPE_CHECKING:
+    from kxcli.mining import Counting
+    from kxcli.pipelines.checking import InputCheck
 
 
 @click.command("keyness", cls=Command, rules=RULES)
@@ -43,7 +48,14 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli keyness reviews.jsonl --by label --top 10 --min-count 5
       kxcli keyness speeches.txt --reference news.txt --ngram 2 --negative --max-q 0.01
     """
-    with open_session(ctx) as session:
+    by = join_fields(options["by"])
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines.keyness.inputs import make_side_check
+
+        return make_side_check(session, by, _build_counting(options, session, by), options["reference"])
+
+    with open_session(ctx, make_check) as session:
         from kxcli.mining.keyness import measures
         from kxcli.mining.keyness.comparison import Comparison
         from kxcli.pipelines.keyness import comparing, inputs
@@ -54,9 +66,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                     flag = get_flag(param, options[param.name])
                     raise UsageError(f"{flag} has no effect: all inputs are tables of counts; remove it.")
 
-        given, by = session.source, join_fields(options["by"])
+        given = session.source
         inputs.refuse_reading_stdin_twice(given.inputs, given.files_from, options["reference"])
-        counting = replace(build_counting(options, session.report), orders=options["ngram"], is_grouped=bool(by))
+        counting = _build_counting(options, session, by)
         comparison = Comparison(
             options["sort"],
             options["negative"],
@@ -68,3 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         request = comparing.Request(options["reference"], by, comparison, counting, check_tables)
         with comparing.open_comparison(session, request) as rows:
             session.write_rows(rows, request.columns, measures.TYPES)
+
+
+def _build_counting(options: dict[str, Any], session: Session, by: tuple[str, ...]) -> "Counting":
+    return replace(build_counting(options, session.report), orders=options["ngram"], is_grouped=bool(by))

@@ -12,10 +12,13 @@ from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import build_segmentation
+from kxcli.pipelines.session import Session
 from kxcli.report import Report
 
 if TYPE_CHECKING:
+    from kxcli.corpus.reader_spec import ReaderSpec
     from kxcli.mining import Extraction
+    from kxcli.pipelines.checking import InputCheck
 
 # Bytes of memory for a byte of a whole line: the peak above that of an empty run was 22 for articles of 10 MB in one
 # JSON line, 35 for "aaa...", and 61 for distinct words with --learn-idf; with jieba's tagger it was 53 for articles,
@@ -49,31 +52,28 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli keywords --document file --learn-idf -r corpus -f jsonl > keywords.jsonl
       kxcli keywords --method textrank --pos n,ns,nr articles.txt
     """
-    with open_session(ctx) as session:
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines.checking import make_document_check
+
+        return make_document_check(session, _make_spec(options, session, _build_extraction(options, session.report)))
+
+    with open_session(ctx, make_check) as session:
         from kxcli.mining.keywords.idf import IdfTable
         from kxcli.mining.keywords.job import make_resources
         from kxcli.mining.rendered_lines import fill_placeholders
         from kxcli.output import sink
-        from kxcli.pipelines import corpus_run, engines
-        from kxcli.pipelines.inputs import make_reader_spec
+        from kxcli.pipelines import corpus_run
         from kxcli.pipelines.keywords import learned_idf
-        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, FILE_COLUMNS, TYPES, make_keyword_job
+        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FILE_COLUMNS, TYPES, make_keyword_job
 
         if session.sink.save_idf is not None:
             sink.check(session.sink.save_idf, option="--save-idf")
         extraction = _build_extraction(options, session.report)
         _report_unknown_tags(extraction, session.report)
-        is_tagged = bool(extraction.tags)
         idf = None if options["idf"] is None else IdfTable.from_mapping(wordlists.read_idf(options["idf"]))
-        is_file = options["document"] == "file"
-        columns = FILE_COLUMNS if is_file else COLUMNS
-        spec = make_reader_spec(
-            session.source,
-            unit="document",
-            joins_documents=is_file,
-            added_fields=(FIELD,) if session.sink.format == "jsonl" and not is_file else (),
-            max_line=engines.get_max_line_bytes(session.run, _TAGGED_LINE_COST if is_tagged else _LINE_COST),
-        )
+        columns = FILE_COLUMNS if options["document"] == "file" else COLUMNS
+        spec = _make_spec(options, session, extraction)
         modules = ["kxcli.pipelines.keywords.render_keywords", "kxcli.corpus.shards"]
         with corpus_run.open_corpus(session, modules, spec) as corpus:
             if options["learn_idf"]:
@@ -83,6 +83,21 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             resources = make_resources(extraction, idf, session.report.warning)
             job = make_keyword_job(extraction, session.sink.line_format)
             session.write_lines(fill_placeholders(corpus.stream(job, resources)), columns, TYPES)
+
+
+def _make_spec(options: dict[str, Any], session: Session, extraction: "Extraction") -> "ReaderSpec":
+    from kxcli.pipelines import engines
+    from kxcli.pipelines.inputs import make_reader_spec
+    from kxcli.pipelines.keywords.render_keywords import FIELD
+
+    is_file = options["document"] == "file"
+    return make_reader_spec(
+        session.source,
+        unit="document",
+        joins_documents=is_file,
+        added_fields=(FIELD,) if session.sink.format == "jsonl" and not is_file else (),
+        max_line=engines.get_max_line_bytes(session.run, _TAGGED_LINE_COST if extraction.tags else _LINE_COST),
+    )
 
 
 def _build_extraction(options: dict[str, Any], report: Report) -> "Extraction":

@@ -17,7 +17,9 @@ from kxcli.errors import InputError, UsageError
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
+    from kxcli.corpus.reader_spec import ReaderSpec
     from kxcli.mining.kwic.query import Query, QueryMode
+    from kxcli.pipelines.checking import InputCheck
 
 # Bytes of memory for a byte of a whole line: the peak above that of an empty run was 45 if each of 10 MB of ASCII was a
 # match, 31 for the tokens of 10 MB of articles, and 7 for a rare word in them.
@@ -56,27 +58,39 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         None if options["patterns_from"] else take_leading_argument(ctx, PATTERN, "add - to read stdin")
     )
     set_table_default(ctx)
-    with open_session(ctx) as session:
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines.checking import make_document_check
+
+        return make_document_check(session, _make_spec(session))
+
+    with open_session(ctx, make_check) as session:
         query = _build_query(ctx.params, session)
 
-        from kxcli.pipelines import corpus_run, engines, kwic
-        from kxcli.pipelines.inputs import make_reader_spec
+        from kxcli.pipelines import corpus_run, kwic
 
         kwic.check_library(query)
-        spec = make_reader_spec(
-            session.source,
-            unit="blocks",
-            counts_lines=True,
-            names_sources=True,
-            max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
-        )
-        with corpus_run.open_corpus(session, ["kxcli.mining.kwic.job", "kxcli.corpus.shards"], spec) as corpus:
+        modules = ["kxcli.mining.kwic.job", "kxcli.corpus.shards"]
+        with corpus_run.open_corpus(session, modules, _make_spec(session)) as corpus:
             is_arranged = options["sample"] is not None or options["sort"] is not None
             blocks = kwic.find_rows(corpus, query, is_written=not is_arranged)
             if is_arranged:
                 blocks = kwic.arrange_rows(corpus, blocks, options["sort"], options["sample"], options["seed"])
             hint = find_file_hint(ctx.params["leading"], PATTERN)
             session.write(kwic.encode_blocks(session, blocks, query, options["width"], hint))
+
+
+def _make_spec(session: Session) -> "ReaderSpec":
+    from kxcli.pipelines import engines
+    from kxcli.pipelines.inputs import make_reader_spec
+
+    return make_reader_spec(
+        session.source,
+        unit="blocks",
+        counts_lines=True,
+        names_sources=True,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+    )
 
 
 def _build_query(options: dict[str, Any], session: Session) -> "Query":

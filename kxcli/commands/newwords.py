@@ -19,8 +19,10 @@ from kxcli.pipelines.session import Session
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:
+    from kxcli.corpus.reader_spec import ReaderSpec
     from kxcli.mining import Discovery, Word
     from kxcli.output.rows import Cell
+    from kxcli.pipelines.checking import InputCheck
 
 _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
 _TYPES = {"count": int} | dict.fromkeys(_COLUMNS[2:], float)
@@ -54,7 +56,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli wordcount --userdict words.txt corpus.txt
       kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
     """
-    with open_session(ctx) as session:
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines.checking import make_document_check
+
+        return make_document_check(session, _make_spec(session, options["unique_lines"]))
+
+    with open_session(ctx, make_check) as session:
         from kxcli.mining import Discovery
         from kxcli.mining.newwords.discovery import LexiconFilter, select_words
 
@@ -78,24 +86,30 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         session.write_rows(_iter_rows(words, len(columns), has_numbers=session.sink.has_numbers), columns, _TYPES)
 
 
-def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) -> "list[Word]":
-    """Return the lexicon of the inputs."""
-    from kxcli.mining.newwords.alphabet import MAX_RECORD, CountCharacters, iter_records
+def _make_spec(session: Session, unique_lines: bool) -> "ReaderSpec":
+    from kxcli.mining.newwords.alphabet import MAX_RECORD
     from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN
-    from kxcli.mining.newwords.lexicon import find_lexicon
-    from kxcli.mining.newwords.lines import FindFirstLines
-    from kxcli.pipelines import corpus_run, engines
-    from kxcli.pipelines.array_corpus import ArrayCorpus
+    from kxcli.pipelines import engines
     from kxcli.pipelines.inputs import make_reader_spec
 
-    spec = make_reader_spec(
+    return make_reader_spec(
         session.source,
         split_pattern=None if unique_lines else SAFE_SPLIT_PATTERN,
         max_part=MAX_RECORD,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
+
+
+def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) -> "list[Word]":
+    """Return the lexicon of the inputs."""
+    from kxcli.mining.newwords.alphabet import CountCharacters, iter_records
+    from kxcli.mining.newwords.lexicon import find_lexicon
+    from kxcli.mining.newwords.lines import FindFirstLines
+    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines.array_corpus import ArrayCorpus
+
     modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]
-    with corpus_run.open_corpus(session, modules, spec) as corpus:
+    with corpus_run.open_corpus(session, modules, _make_spec(session, unique_lines)) as corpus:
         arrays, scratch = ArrayCorpus(corpus, iter_records), corpus.open_scratch()
         if unique_lines:
             arrays.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))

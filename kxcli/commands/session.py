@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,17 +17,23 @@ from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 from kxcli.summary import RunSummary
 
+if TYPE_CHECKING:
+    from kxcli.pipelines.checking import InputCheck
+
 SettingsT = TypeVar("SettingsT")
 
 
 @contextmanager
-def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[Session]:
+def open_session(
+    ctx: click.Context, make_check: "Callable[[Session], InputCheck]", *, reads_inputs: bool = True
+) -> Iterator[Session]:
     """Check the options; at the end of the block, report the skipped records.
 
     If the input is a terminal, show the help and exit.
 
     Args:
         ctx: The context of the command, with its options.
+        make_check: Returns how --check reads the inputs, by the settings of the run without it.
         reads_inputs: Whether the run reads INPUT, or stdin if there is none.
     """
     source = _pick_settings(InputSettings, InputSettings._fields, ctx.params)
@@ -36,9 +42,10 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
         ctx.exit()
     assert isinstance(ctx.command, Command)
     choose_format(ctx)
+    run_format = ctx.params["format"]
     if ctx.params["check"]:
         choose_check_format(ctx)
-    # --check computes nothing, so no option for that is missing.
+    # --check computes nothing, so no option or argument for that is missing.
     check_rules(ctx, [rule for rule in ctx.command.rules if rule.options or not ctx.params["check"]])
     check_output_names(ctx)
     run = _pick_settings(RunSettings, RunSettings._fields, ctx.params)
@@ -64,7 +71,7 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
         from kxcli.pipelines.checking import check_inputs
 
         try:
-            check_inputs(session, ctx.params)
+            check_inputs(session, make_check(session._replace(sink=output._replace(format=run_format))))
         finally:
             report.close()
         if report.summary is not None:

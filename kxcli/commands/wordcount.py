@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kxcli.mining import WordCount
     from kxcli.mining.documents.job import DocumentWordCount
     from kxcli.mining.documents.keys import DocumentUnit
+    from kxcli.pipelines.checking import InputCheck
     from kxcli.pipelines.corpus_run import Corpus
 
 
@@ -53,7 +54,18 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli wordcount -r corpus --document file --min-count 5 -o counts.mtx
       kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
     """
-    with open_session(ctx) as session:
+
+    def make_check(session: Session) -> "InputCheck":
+        from kxcli.pipelines import checking
+        from kxcli.pipelines.wordcount import reading, summing
+
+        if options["merge"]:
+            return checking.make_count_check(session, summing.RowParser())
+        counting, by = build_counting(options, session.report), join_fields(options["by"])
+        spec = reading.make_count_spec(session, counting, by, takes_bytes=False)
+        return checking.make_document_check(session, spec)
+
+    with open_session(ctx, make_check) as session:
         from kxcli.mining.documents.job import DocumentWordCount
         from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS, Ranking

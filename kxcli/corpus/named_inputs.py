@@ -3,14 +3,26 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.sources import STDIN, Source, WaitingInput, find_local, get_file_status, open_stdin
 from kxcli.corpus.walking import FileFilter, SkippedFiles, make_remote_source, walk_folder, walk_url
-from kxcli.errors import InputError, UsageError, format_reason
+from kxcli.errors import InputError, KxcliError, UsageError, format_reason
 from kxcli.urls import get_display_name, is_url
 
 MAX_LIST_BYTES = 64 << 20  # of a remote list: about a million names, which are all resolved before a run begins
+
+
+@dataclass(frozen=True)
+class BadSource(Source):
+    """An input that cannot be read.
+
+    Attributes:
+        error: The error of its name.
+    """
+
+    error: KxcliError | None = None
 
 
 def resolve_sources(
@@ -22,6 +34,7 @@ def resolve_sources(
     null: bool = False,
     skips: SkippedFiles | None = None,
     max_list_bytes: int = MAX_LIST_BYTES,
+    keeps_bad: bool = False,
 ) -> list[Source]:
     """Return the sources that the arguments name, in their order.
 
@@ -36,6 +49,7 @@ def resolve_sources(
         null: Whether the names in the lists are separated by NUL bytes.
         skips: Receives the files of folders that are not read.
         max_list_bytes: Bytes of a remote list.
+        keeps_bad: Whether an input that cannot be read gives a `BadSource`, instead of an error.
 
     Raises:
         InputError: For a missing file, or a folder without `recursive`.
@@ -52,16 +66,25 @@ def resolve_sources(
     file_filter, skips = file_filter or FileFilter(), skips or SkippedFiles()
     found: list[Source] = []
     for name in names:
-        if name == "-":
-            found.append(open_stdin())
-        elif is_url(name):
-            found.extend(_resolve_remote(name, recursive, file_filter, skips))
-        elif stat.S_ISDIR(get_file_status(name).st_mode):
-            _refuse_folder(name, recursive)
-            found.extend(walk_folder(name, file_filter, skips))
-        else:
-            found.append(find_local(name))
+        try:
+            found.extend(_resolve_name(name, recursive, file_filter, skips))
+        except KxcliError as error:
+            if not keeps_bad:
+                raise
+            found.append(BadSource(STDIN if name == "-" else get_display_name(name), error=error))
     return found
+
+
+def _resolve_name(name: str, recursive: bool, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
+    if name == "-":
+        yield open_stdin()
+    elif is_url(name):
+        yield from _resolve_remote(name, recursive, file_filter, skips)
+    elif stat.S_ISDIR(get_file_status(name).st_mode):
+        _refuse_folder(name, recursive)
+        yield from walk_folder(name, file_filter, skips)
+    else:
+        yield find_local(name)
 
 
 def _resolve_remote(url: str, recursive: bool, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:

@@ -17,8 +17,12 @@ from kxcli.storage.paths import get_file_ids
 from kxcli.wording import format_examples
 
 
-def find_sources(session: Session) -> list[sources.Source]:
+def find_sources(session: Session, *, keeps_bad: bool = False) -> list[sources.Source]:
     """Return the inputs by the options, and report the skipped files of folders.
+
+    Args:
+        session: The options and the report of the run.
+        keeps_bad: As in `resolve_sources`.
 
     Raises:
         UsageError: The output is one of the inputs.
@@ -33,6 +37,7 @@ def find_sources(session: Session) -> list[sources.Source]:
         files_from=given.files_from,
         null=given.null,
         skips=skips,
+        keeps_bad=keeps_bad,
     )
     for path in output.matrix_paths or (output.output,):
         refuse_overwriting("-o", path, ("-" if source.is_stdin else source.path for source in found))

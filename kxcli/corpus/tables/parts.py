@@ -70,7 +70,7 @@ def _open_part(
 ) -> TablePart | None:
     if not data.head:
         return None
-    kind = _choose_format(source, data.head, reading)
+    kind = choose_format(source, data.head, reading)
     if kind not in ("tsv", "csv") and not reading.number_format.is_plain:
         raise UsageError(f"--decimal and --thousands are for TSV and CSV, and {source.path} is {kind}.")
     if kind in BINARY_FORMATS:
@@ -101,7 +101,7 @@ def _open_part(
     )
 
 
-def _choose_format(source: Source, head: bytes, reading: TableReading) -> InputFormat:
+def choose_format(source: Source, head: bytes, reading: TableReading) -> InputFormat:
     """Return the format by the option, the content or the name."""
     found = detect_table_format(head)
     if reading.kind is not None:

@@ -18,6 +18,7 @@ from kxcli.report import Report
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:
+    from kxcli.corpus.reader_spec import ReaderSpec, Unit
     from kxcli.mining.collocations.job import PairCount, PairCounts
     from kxcli.mining.collocations.ranking import CollocateRanking
     from kxcli.mining.segment.compiled import CompiledDictionary
@@ -29,15 +30,20 @@ _MODULES = ("kxcli.mining.collocations.job", "kxcli.corpus.shards")  # that work
 _LINE_COST = 75
 
 
+def make_pair_spec(session: Session, counting: "Counting", unit: "Unit") -> "ReaderSpec":
+    """Return how documents are read."""
+    return make_reader_spec(
+        session.source,
+        unit=unit,
+        split_pattern=counting.safe_split_pattern,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+    )
+
+
 def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRanking") -> None:
     """Count the words of the inputs, and write the collocates."""
     dictionary = prepare(job.counting.segmentation, session.report.warning)
-    spec = make_reader_spec(
-        session.source,
-        unit="document" if dictionary is None else "bytes",
-        split_pattern=job.counting.safe_split_pattern,
-        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
-    )
+    spec = make_pair_spec(session, job.counting, "document" if dictionary is None else "bytes")
     with corpus_run.open_corpus(session, _MODULES, spec) as corpus:
         counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
         blocks = rank_collocates(counts, ranking, corpus.open_scratch())

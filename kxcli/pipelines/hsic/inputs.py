@@ -1,6 +1,6 @@
 """Columns of tables -> rows with values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -38,6 +38,7 @@ from kxcli.pipelines.hsic.sides import SideSelector
 from kxcli.pipelines.input_messages import report_notice
 from kxcli.pipelines.inputs import find_sources
 from kxcli.pipelines.session import Session
+from kxcli.pipelines.settings import InputSettings
 from kxcli.suffixes import InputFormat
 from kxcli.wording import format_count
 
@@ -89,6 +90,22 @@ def make_limits(memory: int | None) -> MeasureLimits:
     return MeasureLimits(PlanLimits(whole_bytes=memory // 4), pair_bytes=memory // 16)
 
 
+def make_table_reading(
+    given: InputSettings, na_values: Iterable[str], report: Callable[[Diagnostic], None]
+) -> TableReading:
+    """Return how tables are read, by the options."""
+    return TableReading(
+        cast(InputFormat | None, given.input_format),
+        encodings.resolve_encoding(given.encoding),
+        given.header_in,
+        given.on_error,
+        report,
+        MissingCodes.with_codes(na_values),
+        TableLayout(given.delimiter, given.comment or "", given.skip_rows),
+        NumberFormat(given.decimal, given.thousands or ""),
+    )
+
+
 class CompleteRows(NamedTuple):
     """The rows without a missing cell.
 
@@ -137,20 +154,10 @@ class HsicTables:
         exclude: str | None = None,
     ) -> None:
         self._session, self._y_file, self._report = session, y_file, session.report
-        given = session.source
         self._drops_missing, self._exclude = drops_missing, exclude
         self._notices: set[Notice] = set()
         self._stack = ExitStack()
-        self._reading = TableReading(
-            cast(InputFormat | None, given.input_format),
-            encodings.resolve_encoding(given.encoding),
-            given.header_in,
-            given.on_error,
-            self._report_diagnostic,
-            MissingCodes.with_codes(na_values),
-            TableLayout(given.delimiter, given.comment or "", given.skip_rows),
-            NumberFormat(given.decimal, given.thousands or ""),
-        )
+        self._reading = make_table_reading(session.source, na_values, self._report_diagnostic)
 
     def __enter__(self) -> "HsicTables":
         self.x = self._open(find_sources(self._session))

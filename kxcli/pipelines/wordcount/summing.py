@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS
 from kxcli.pipelines.session import Session
@@ -48,34 +48,62 @@ def _add(sums: "CountSums", session: Session) -> TableColumns:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.pipelines.inputs import find_sources
 
-    columns: TableColumns | None = None
-    known: set[str] | None = None  # of the rows whose columns were compared last
-    groups: tuple[str, ...] = ()
-    first = ""
+    parser = RowParser()
 
     def add_row(source: "Source", row: "CountRow") -> int:
-        nonlocal columns, known, groups, first
-        cells, position = row
-        if cells.keys() != known:
-            found = _choose_columns(cells, position)
-            merged = found if columns is None else _merge_columns(columns, found)
-            if merged is None:
-                assert columns is not None
-                position.fail(
-                    f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns.names)}",
-                    "merge outputs with the same columns",
-                )
-            first = source.path if columns is None else first
-            columns, known = merged, set(cells)
-            groups = columns.groups if set(columns.groups) <= known else found.groups
-        assert columns is not None
-        count, *df = (parse_count(row, name, _HINT) for name in columns.others if name != "word")
-        sums.add(join_cells(cells, groups, position), str(cells["word"]), count, df[0] if df else 0)
-        return count
+        parsed = parser(source, row)
+        sums.add(*parsed)
+        return parsed.count
 
     consequence = "so the sums of rare words may be too low"
     read_count_tables(find_sources(session), session, add_row, consequence)
-    return columns or TableColumns((), ("word", "count"))
+    return parser.columns or TableColumns((), ("word", "count"))
+
+
+class ParsedRow(NamedTuple):
+    """The values of a row; `df` is 0 without such a column."""
+
+    group: str
+    word: str
+    count: int  # type: ignore[assignment]  # hides tuple.count
+    df: int
+
+
+class RowParser:
+    """Parses the rows of tables that can be added up.
+
+    Attributes:
+        columns: Those of all tables so far; None before the first row.
+    """
+
+    def __init__(self) -> None:
+        self.columns: TableColumns | None = None
+        self._known: set[str] | None = None  # of the rows whose columns were compared last
+        self._groups: tuple[str, ...] = ()
+        self._first = ""
+
+    def __call__(self, source: "Source", row: "CountRow") -> ParsedRow:
+        """Return the values of a row; raise `InputError` if it cannot be added."""
+        cells, position = row
+        if cells.keys() != self._known:
+            self._compare_columns(source, row)
+        assert self.columns is not None
+        count, *df = (parse_count(row, name, _HINT) for name in self.columns.others if name != "word")
+        return ParsedRow(join_cells(cells, self._groups, position), str(cells["word"]), count, df[0] if df else 0)
+
+    def _compare_columns(self, source: "Source", row: "CountRow") -> None:
+        cells, position = row
+        found = _choose_columns(cells, position)
+        merged = found if self.columns is None else _merge_columns(self.columns, found)
+        if merged is None:
+            assert self.columns is not None
+            position.fail(
+                f"has the columns {', '.join(cells)}, but {self._first} has {', '.join(self.columns.names)}",
+                "merge outputs with the same columns",
+            )
+        self._first = self._first or source.path
+        self.columns, self._known = merged, set(cells)
+        self._groups = merged.groups if set(merged.groups) <= self._known else found.groups
 
 
 def read_count_tables(
