@@ -948,7 +948,7 @@ def test_model_may_be_a_pipe(toy):
         (["--errors", "e", "toy.jsonl"], "--errors requires --evaluate"),
         (["--evaluate", "toy.jsonl", "toy.jsonl"], "INPUT has no effect with --evaluate"),
         (["--evaluate", "toy.jsonl", "--errors", "e", "-o", "./e"], "--errors and -o name the same file"),
-        (["--evaluate", "toy.jsonl", "-f", "csv"], "csv"),
+        (["--evaluate", "toy.jsonl", "-f", "table"], "table"),
         (["--evaluate", "toy.jsonl", "--candidates", "2"], "--candidates"),
         (["--train", "toy.jsonl", "--model", "m.npz", "-o", "out"], "--output"),
         (["--train", "toy.jsonl", "--model", "m.npz", "--encoding", "none"], "--encoding"),
