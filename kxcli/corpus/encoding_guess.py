@@ -118,14 +118,21 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     return EncodingGuess(best.encoding, confidence, doubt)
 
 
-def is_binary(head: bytes, encoding: str) -> bool:
+def is_binary(head: bytes, encoding: str, *, is_doubtful: bool = False) -> bool:
     """Return whether the first bytes are no text, by NUL and invalid bytes.
 
     A few control characters are no evidence, nor are NUL bytes of encodings with two or more bytes per letter.
+
+    Args:
+        head: The first bytes.
+        encoding: A codec's name.
+        is_doubtful: Whether the encoding is a doubtful guess, so that valid bytes are no evidence for text.
     """
     is_wide = detect_mark(head) is not None or len("a".encode(encoding)) > 1
     if is_wide or b"\0" not in head or not _has_many_controls(head):
         return False
+    if is_doubtful:
+        return True
     try:
         codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeError:

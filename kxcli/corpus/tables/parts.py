@@ -84,7 +84,7 @@ def _open_part(
     reject_archive(data.head, source.path)
     source_format = detect_format(kind, reading.encoding, source.path, data.stream.peek, reading.report)
     reading.report(SourceFacts(source.path, source_format.encoding, kind))
-    if is_binary(data.head, source_format.encoding):
+    if is_binary(data.head, source_format.encoding, is_doubtful=bool(source_format.doubt)):
         raise InputError(source.path, "looks like a binary file", "give a table, or name the right --encoding")
     if kind == "jsonl":
         return objects.read(data.stream, source_format, names, diagnostics)
