@@ -201,7 +201,8 @@ def test_bad_line_of_knowledge_base_is_reported(kxcli, kb, line, what):
     for _ in range(2):  # compiled, and from the cache
         ended = kxcli("entity-link", "--kb", kb, "--on-error", "skip", stdin="\n".join(TEXTS))
         assert links(ended) == LINKS
-        assert f"1 record skipped: not valid JSONL: {kb}:2" in ended.err
+        cause = "not a JSON object" if "not a JSON object" in what else "not valid JSONL"
+        assert f"1 record skipped: {cause}: {kb}:2" in ended.err
 
 
 def test_unusable_entries_are_counted(kxcli, kb):

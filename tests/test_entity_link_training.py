@@ -661,12 +661,13 @@ def test_bad_lines_are_reported_or_skipped(toy):
     assert toy.refused("--evaluate", "bad.jsonl") == err
     toy.put("bad.jsonl", jsonl(TOY[:20]).encode() + "\n".join(bad).encode() + b"\n\xff\n" + jsonl(TOY[20:]).encode())
     ended = toy.run("--train", "bad.jsonl", "--model", "model.npz", "--on-error", "skip")
-    assert "trained on 40 texts" in ended.err and "bad.jsonl:21, bad.jsonl:22, bad.jsonl:23 and 3 more" in ended.err
+    assert "trained on 40 texts" in ended.err and "bad.jsonl:21, bad.jsonl:23, bad.jsonl:24 and 2 more" in ended.err
+    assert "1 record skipped: not a JSON object: bad.jsonl:22\n" in ended.err
     model = (toy.folder / "model.npz").read_bytes()
     toy.run("--train", "toy.jsonl", "--model", "model.npz")
     assert (toy.folder / "model.npz").read_bytes() == model
     ended = toy.run("--evaluate", "bad.jsonl", "--on-error", "skip")
-    assert rows_of(ended)["total"]["gold"] == "60" and "6 records skipped" in ended.err
+    assert rows_of(ended)["total"]["gold"] == "60" and "5 records skipped: not valid JSONL" in ended.err
 
 
 @pytest.mark.parametrize(

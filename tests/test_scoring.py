@@ -503,7 +503,8 @@ def test_bad_record_is_reported_with_its_line(tmp_path, line, what):
     assert str(raised.value).startswith(f"{path}:2: {what}")
     found, skips = read(path, "skip")
     assert [one.text for one in found] == ["a", "b"]
-    assert skips == {"records skipped: not valid JSONL": (1, [2])}
+    cause = "not a JSON object" if "not a JSON object" in what else "not valid JSONL"
+    assert skips == {f"records skipped: {cause}": (1, [2])}
 
 
 def test_bad_bytes_and_missing_files_are_reported(tmp_path):
