@@ -13,9 +13,9 @@ from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, RULES
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
-from kxcli.commands.word_options import UNFINDABLE
 from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
+from kxcli.pipelines.unfindable_words import UNFINDABLE
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:

@@ -20,9 +20,6 @@ JIEBA_NAMES = "no_hmm main userdict engine"
 TOKENIZER_NAMES = f"{JIEBA_NAMES} tokenizer pattern"
 WORD_NAMES = f"{TOKENIZER_NAMES} punct stopwords min_length normalize lower"
 
-# A kind of skipped rows, in a user dictionary that is written.
-UNFINDABLE = "words skipped that jieba does not find even with a user dictionary"
-
 _REGEX = has_value("tokenizer", "regex")
 _PLAIN = has_value("tokenizer", "char", "space", "regex")
 

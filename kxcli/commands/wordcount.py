@@ -13,10 +13,10 @@ from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.output_options import PARTS_OPTIONS, make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
-from kxcli.commands.word_options import UNFINDABLE, WORD_OPTIONS, build_counting
+from kxcli.commands.word_options import WORD_OPTIONS, build_counting
 from kxcli.commands.wordcount_options import COUNT_OPTIONS, FORMATS, RULES, choose_numbering
-from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
+from kxcli.pipelines.unfindable_words import choose_findable
 
 if TYPE_CHECKING:
     from kxcli.mining import WordCount
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from kxcli.mining.documents.keys import DocumentUnit
     from kxcli.pipelines.checking import InputCheck
     from kxcli.pipelines.corpus_run import Corpus
+    from kxcli.pipelines.wordcount.listing import Listing
+
+    MakeListing = Callable[[tuple[str, ...], tuple[str, ...]], Listing]  # of the columns of groups, and the others
 
 
 @click.command("wordcount", cls=Command, rules=RULES)
@@ -66,16 +69,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         return checking.make_document_check(session, spec)
 
     with open_session(ctx, make_check) as session:
-        from kxcli.mining.documents.job import DocumentWordCount
-        from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS, Ranking
-        from kxcli.pipelines.wordcount import summing
-        from kxcli.pipelines.wordcount.group_columns import name_group_columns
-        from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder, check_matrix
+        from kxcli.pipelines.wordcount.listing import Listing, check_folder, check_matrix
 
         sink = session.sink
         ranking = Ranking(options["sort"], options["top"], options["min_count"], options["per_million"])
-        is_shown = _choose_findable(session) if sink.format == "userdict" else None
         if sink.output_dir is not None:
             check_folder(sink.output_dir)
         check_matrix(sink.matrix_paths)
@@ -85,29 +83,42 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             spread = DISPERSION_COLUMNS if options["dispersion"] else ()
             return Listing(ranking, groups, (*others, *more, *spread), sink.format, session.has_header)
 
-        if options["merge"]:
-            with summing.sum_outputs(session) as (counts, columns, scratch):
-                if sink.format == "userdict" and columns.names != ("word", "count"):
-                    raise UsageError("-f userdict has only words and counts; merge outputs without groups and df.")
-                summing.summarize_counts(session, counts, scratch)
-                session.write(list_counts(*columns).blocks(counts, scratch, is_shown))
-            return
-        by = join_fields(options["by"])
-        listing = list_counts(name_group_columns(by), ("word", "count") + ("df",) * options["df"])
-        with _open_corpus(session, options, by) as (corpus, job, dictionary):
-            if isinstance(job, DocumentWordCount):
-                from kxcli.pipelines.wordcount.documents import write_document_counts
+        (_merge_outputs if options["merge"] else _count_texts)(session, options, list_counts)
 
-                by_document = corpus.run(job, dictionary) or job.finish(WordCountPartial())
-                write_document_counts(by_document, listing, session, corpus, options["document"])
-            elif sink.output_dir is not None:
-                write = WritePart(job, listing, sink.output_dir, session.run.memory)
-                corpus.run_partitioned(job, dictionary, write, options["parts"])
-            else:
-                counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
-                scratch = corpus.open_scratch()
-                summing.summarize_counts(session, counts, scratch)
-                session.write(listing.blocks(counts, scratch, is_shown))
+
+def _merge_outputs(session: Session, _options: dict[str, Any], list_counts: "MakeListing") -> None:
+    """Write the sums of earlier outputs."""
+    from kxcli.pipelines.wordcount import summing
+
+    with summing.sum_outputs(session) as (counts, columns, scratch):
+        summing.summarize_counts(session, counts, scratch)
+        session.write(list_counts(*columns).blocks(counts, scratch, choose_findable(session)))
+
+
+def _count_texts(session: Session, options: dict[str, Any], list_counts: "MakeListing") -> None:
+    """Count the words of the inputs, and write the counts."""
+    from kxcli.mining.documents.job import DocumentWordCount
+    from kxcli.mining.wordcount.counts import WordCountPartial
+    from kxcli.pipelines.wordcount import summing
+    from kxcli.pipelines.wordcount.group_columns import name_group_columns
+    from kxcli.pipelines.wordcount.listing import WritePart
+
+    by, folder = join_fields(options["by"]), session.sink.output_dir
+    listing = list_counts(name_group_columns(by), ("word", "count") + ("df",) * options["df"])
+    with _open_corpus(session, options, by) as (corpus, job, dictionary):
+        if isinstance(job, DocumentWordCount):
+            from kxcli.pipelines.wordcount.documents import write_document_counts
+
+            by_document = corpus.run(job, dictionary) or job.finish(WordCountPartial())
+            write_document_counts(by_document, listing, session, corpus, options["document"])
+        elif folder is not None:
+            write = WritePart(job, listing, folder, session.run.memory)
+            corpus.run_partitioned(job, dictionary, write, options["parts"])
+        else:
+            counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
+            scratch = corpus.open_scratch()
+            summing.summarize_counts(session, counts, scratch)
+            session.write(listing.blocks(counts, scratch, choose_findable(session)))
 
 
 @contextmanager
@@ -135,15 +146,3 @@ def _open_corpus(
     unit: DocumentUnit = "lines" if numbering == "line" else "texts"
     with corpus_run.open_corpus(session, reading.MODULES, spec) as corpus:
         yield corpus, DocumentWordCount(counting, unit) if by_document else WordCount(counting), dictionary
-
-
-def _choose_findable(session: Session) -> Callable[[str], bool]:
-    """Return a filter for words that a user dictionary helps to find."""
-    from kxcli.mining.segment.blocks import is_in_block
-
-    def is_findable(word: str) -> bool:
-        if not (is_found := is_in_block(word)):
-            session.report.record_skips(UNFINDABLE, 1, [word])
-        return is_found
-
-    return is_findable

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import BinaryIO, Protocol, cast
 
 from kxcli.corpus.lines import RawReader, Readable
-from kxcli.errors import InputError, MissingExtraError, format_reason
+from kxcli.errors import InputError, format_reason
+from kxcli.storage.zstd_library import load_zstd
 
 _MAGIC = {
     "gz": re.compile(rb"\x1f\x8b"),
@@ -373,13 +374,7 @@ def _choose_decompressor(kind: str) -> Callable[[], _Decompressor]:
         import lzma
 
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    try:
-        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        try:
-            from backports import zstd
-        except ImportError:
-            raise MissingExtraError("reading zstd-compressed input", "zstd") from None
+    zstd = load_zstd("reading zstd-compressed input")
     window = zstd.DecompressionParameter.window_log_max
     options = {window: window.bounds()[1]}  # `zstd --long=31` writes windows of 2 GiB
     return lambda: zstd.ZstdDecompressor(options=options)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from kxcli.errors import MissingExtraError
+from kxcli.storage.zstd_library import load_zstd
 from kxcli.suffixes import guess_compressor
 
 _PART_BYTES = 1 << 20  # compressed at a time
@@ -68,14 +68,7 @@ def _make_xz() -> Compressor:
 
 
 def _make_zstd() -> Any:
-    try:
-        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        try:
-            from backports import zstd
-        except ImportError:
-            raise MissingExtraError("writing zstd-compressed output", "zstd") from None
-    return zstd.ZstdCompressor()
+    return load_zstd("writing zstd-compressed output").ZstdCompressor()
 
 
 _COMPRESSORS: dict[str, Callable[[], Compressor]] = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from kxcli.errors import UsageError
 from kxcli.mining.wordcount.ranking import DISPERSION_COLUMNS
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.wordcount.group_columns import OLD_NAME, TableColumns, find_group_columns, join_cells
@@ -41,6 +42,8 @@ def sum_outputs(session: Session) -> "Iterator[tuple[Counts, TableColumns, Scrat
         scratch = Scratch(workspace.make_folder, memory // _MEMORY_SHARES)
         with CountSums(scratch) as sums:
             columns = _add(sums, session)
+            if session.sink.format == "userdict" and columns.names != ("word", "count"):
+                raise UsageError("-f userdict has only words and counts; merge outputs without groups and df.")
             yield sums.counts(), columns, scratch
 
 
