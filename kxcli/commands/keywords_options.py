@@ -28,6 +28,7 @@ RULES = (
     Rule("idf", EXCLUDES, _LEARN, "--learn-idf", advice="give one of them"),
     Rule("save_idf", REQUIRES, _LEARN, ""),
     Rule("tokenizer", EXCLUDES, IS_TAGGED, "--tokenizer search --pos n", _OTHER_MODE, _OWN_TOKENS),
+    Rule("lexicon", EXCLUDES, IS_TAGGED, "--pos n", advice=_OWN_TOKENS),
     Rule("engine", NO_EFFECT, _TAGS_ALONE, "--pos n"),
     Rule("tokenizer", REQUIRES, _SINGLE, "--tokenizer char", has_value("tokenizer", "char")),
 )

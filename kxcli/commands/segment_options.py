@@ -7,6 +7,7 @@ from kxcli.commands.option_types import OPTION_TEXT
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import (
+    LEXICON,
     LOWER_OPTION,
     MIN_LENGTH_OPTION,
     NORMALIZE_OPTION,
@@ -25,6 +26,7 @@ RULES = (
     Rule("token_delimiter pos_delimiter", REQUIRES, _TEXT, "-f tsv --pos"),
     Rule("pos_delimiter", REQUIRES, _POS, ""),
     Rule("pos", REQUIRES, has_value("tokenizer", "jieba"), "-t char", advice="only its default mode has tags"),
+    Rule("pos", EXCLUDES, LEXICON, "--lexicon words.tsv", advice="only jieba's default mode has tags"),
     Rule("engine", NO_EFFECT, _POS, "--pos", advice="jieba itself assigns the tags"),
     Rule("offsets", REQUIRES, _ROWS, ""),
     Rule("offsets", EXCLUDES, has("normalize"), "-f tsv --normalize nfkc", advice="it moves the characters"),

@@ -14,19 +14,21 @@ from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.mining import Counting, Segmentation
+    from kxcli.mining import Counting, Dictionary, Segmentation
 
 JIEBA_NAMES = "no_hmm main userdict engine"
-TOKENIZER_NAMES = f"{JIEBA_NAMES} tokenizer pattern"
+TOKENIZER_NAMES = f"{JIEBA_NAMES} tokenizer pattern lexicon"
 WORD_NAMES = f"{TOKENIZER_NAMES} punct stopwords min_length normalize lower"
 
 _REGEX = has_value("tokenizer", "regex")
 _PLAIN = has_value("tokenizer", "char", "space", "regex")
+LEXICON = has("lexicon")
 
 WORD_RULES = (
     Rule("tokenizer", REQUIRES, has("pattern"), "--tokenizer regex", value=_REGEX),
     Rule("pattern", REQUIRES, _REGEX, ""),
     Rule(JIEBA_NAMES, NO_EFFECT, _PLAIN, "--tokenizer space"),
+    Rule(f"{JIEBA_NAMES} tokenizer pattern", NO_EFFECT, LEXICON, "--lexicon words.tsv"),
 )
 
 
@@ -66,6 +68,11 @@ TOKENIZER_OPTIONS = (
         multiple=True,
     ),
     option(
+        "--lexicon FILE",
+        "Split text into the most probable words of FILE alone: `word count` per line, as of newwords --all.",
+        type=INPUT_FILE,
+    ),
+    option(
         "--engine",
         "kernel is compiled code with the same results; jieba is the original, many times slower.",
         choices=["kernel", "jieba"],
@@ -103,15 +110,22 @@ def build_segmentation(options: Mapping[str, Any], report: Report) -> "Segmentat
     from kxcli.mining import Segmentation
 
     segmentation = Segmentation(
-        mode=options["tokenizer"],
+        mode="lexicon" if options["lexicon"] else options["tokenizer"],
         hmm=not options["no_hmm"],
-        dictionary=wordlists.read_dictionary(options["main"], options["userdict"], report),
+        dictionary=_read_dictionary(options, report),
         engine=options["engine"],
         pattern=options["pattern"],
     )
-    if segmentation.engine == "kernel" and segmentation.mode != "regex" and not options.get("pos"):  # tags are jieba's
+    if segmentation.engine == "kernel" and segmentation.has_kernel_mode and not options.get("pos"):  # tags are jieba's
         report_missing_kernel(report, replaces_jieba=segmentation.mode not in ("char", "space"))
     return segmentation
+
+
+def _read_dictionary(options: Mapping[str, Any], report: Report) -> "Dictionary":
+    """Return the lexicon, or the dictionaries for jieba."""
+    if options["lexicon"]:
+        return wordlists.read_lexicon(options["lexicon"], report)
+    return wordlists.read_dictionary(options["main"], options["userdict"], report)
 
 
 def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":

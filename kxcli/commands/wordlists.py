@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from kxcli.corpus.compression import HEAD_BYTES, open_decompressed, reject_archive
 from kxcli.errors import InputError, format_reason
 from kxcli.report import Report
-from kxcli.wording import MAX_EXAMPLES
+from kxcli.wording import MAX_EXAMPLES, format_count, shorten
 
 if TYPE_CHECKING:
     from kxcli.mining import Dictionary
@@ -71,6 +71,35 @@ def read_dictionary(main: str | None, users: Sequence[str], report: Report) -> "
     for path, text in zip(users, user_texts, strict=True):
         _report_misread(path, Dictionary(user=text), report)
     return Dictionary(main_text, "".join(user_texts) if user_texts else None)
+
+
+def read_lexicon(path: str, report: Report) -> "Dictionary":
+    """Return the words and counts of a file; reports words that are never found."""
+    from kxcli.mining.segment.dictionary import Dictionary, DictionaryError
+    from kxcli.mining.segment.lexicon import is_one_word
+
+    lines, unfindable = list[str](), list[str]()
+    for number, line in enumerate(iter_lines(path), 1):
+        fields = line.split()
+        if not fields or (number == 1 and fields[:2] == ["word", "count"]):  # --header
+            continue
+        if len(fields) < 2 or not fields[1].isdecimal():
+            what = f"{shorten(line)!r} is not `word count`"
+            raise InputError(path, what, "write the list with kxcli newwords --all", number)
+        if is_one_word(fields[0]):
+            lines.append(f"{fields[0]} {fields[1]}\n")
+        else:
+            unfindable.append(fields[0])
+    if unfindable:
+        shown = shorten(unfindable[0])
+        n_words = format_count(len(unfindable), "words")
+        report.warning(f"{path}: {n_words} with other characters than letters and digits are never found: {shown!r}")
+    if not lines:
+        raise InputError(path, "has no word that can be found", "write the list with kxcli newwords --all")
+    try:
+        return Dictionary("".join(lines))
+    except DictionaryError as error:
+        raise InputError(path, error.what, error.hint, error.line) from None
 
 
 def read_idf(path: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Segmentation of texts: jieba's three modes, characters, white space, a pattern."""
+"""Segmentation of texts: by jieba, character, white space, pattern or lexicon."""
 
 import re
 import sys
@@ -14,11 +14,12 @@ from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_choice, check_type
 from kxcli.mining.segment import blocks
 from kxcli.mining.segment.dictionary import Dictionary
+from kxcli.mining.segment.lexicon import SPLIT_AFTER_PUNCTUATION, load_lexicon_tokenizer, parse_lexicon
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
 
-Mode = Literal["jieba", "search", "full", "char", "space", "regex"]
+Mode = Literal["jieba", "search", "full", "char", "space", "regex", "lexicon"]
 Engine = Literal["kernel", "jieba"]
 
 _SAFE_SPLITS: dict[Mode, str | None] = {
@@ -28,7 +29,9 @@ _SAFE_SPLITS: dict[Mode, str | None] = {
     "char": blocks.SPLIT_ANYWHERE,
     "space": blocks.SPLIT_AFTER_SPACE,
     "regex": None,
+    "lexicon": SPLIT_AFTER_PUNCTUATION,
 }
+_KERNEL_MODES = ("jieba", "search", "full", "char", "space")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Segmentation:
     """How texts are cut into tokens.
 
     Args:
-        mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`.
+        mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`; the most
+            probable words of a lexicon, which is the main dictionary.
         hmm: Whether jieba's hidden Markov model may find words that are not in the dictionary.
         dictionary: The words for jieba's modes.
         engine: "kernel" is compiled code with jieba's exact results; where it is missing, jieba itself is used.
@@ -60,6 +64,8 @@ class Segmentation:
             check_pattern(self.pattern)
         elif self.pattern is not None:
             raise ValueError(f'pattern has no effect with the mode "{self.mode}"; use the mode "regex"')
+        if self.mode == "lexicon" and self.dictionary.main is None:
+            raise ValueError('dictionary.main must be given for the mode "lexicon"')
 
     @property
     def safe_split_pattern(self) -> str | None:
@@ -68,8 +74,13 @@ class Segmentation:
 
     @property
     def uses_kernel(self) -> bool:
-        """Whether the kernel is used in this process; it has no patterns."""
-        return self.engine == "kernel" and self.mode != "regex" and load_kernel() is not None
+        """Whether the kernel is used in this process."""
+        return self.engine == "kernel" and self.has_kernel_mode and load_kernel() is not None
+
+    @property
+    def has_kernel_mode(self) -> bool:
+        """Whether the kernel has the mode."""
+        return self.mode in _KERNEL_MODES
 
     def compile_pattern(self) -> re.Pattern[str]:
         """Return the compiled pattern of the mode "regex"."""
@@ -155,6 +166,9 @@ def load_tokenizer(segmentation: Segmentation, shared: "CompiledDictionary | Non
     if mode == "regex":
         pattern = segmentation.compile_pattern()
         return lambda text: [m.group() for m in pattern.finditer(text) if m.group()]
+    if mode == "lexicon":
+        assert segmentation.dictionary.main is not None, "the mode requires it"
+        return load_lexicon_tokenizer(parse_lexicon(segmentation.dictionary.main))
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
     jieba = JiebaTokenizer(segmentation.dictionary)

@@ -34,6 +34,14 @@ def make_letter_table() -> BoolArray:
 
 
 @cache
+def make_mark_table() -> BoolArray:
+    """Return whether a code point is a combining mark."""
+    marks = np.zeros(TABLE_END + 1, dtype=np.bool_)
+    marks[[code for code in range(TABLE_END) if unicodedata.category(chr(code))[0] == "M"]] = True
+    return marks
+
+
+@cache
 def make_spaced_table() -> BoolArray:
     """Return the same for scripts with spaces between words."""
     spaced = make_letter_table().copy()
