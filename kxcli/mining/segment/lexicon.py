@@ -60,8 +60,8 @@ def _make_class(table: BoolArray) -> str:
 def load_lexicon_tokenizer(counts: Mapping[str, int]) -> Callable[[str], list[str]]:
     """Return the function that cuts a text into tokens.
 
-    The tokens together are the text. Of cuts with equal probabilities it takes that with the longest first word. A character that is no word counts as
-    one with the count 1.
+    The tokens together are the text. Of cuts with equal probabilities it takes that with the longest first word. A
+    character that is no word counts as one with the count 1.
 
     Args:
         counts: The count of each word.
