@@ -1,9 +1,8 @@
 #include "newwords.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "doubles.h"
 
 static uint64_t make_key(uint32_t node, uint32_t character)
 {
@@ -32,86 +31,6 @@ void find_children(const NgramTree *tree, const uint32_t *nodes, const uint32_t 
     }
 }
 
-/* Write for each position the node of the n-gram that begins there, given those of the (n-1)-grams; 0 if there is none,
-   or where `required` is 0. `longer` may be `shorter`. */
-static void extend_ngrams(const NgramTree *tree, Text text, size_t n, const uint32_t *shorter, const uint32_t *required,
-                          uint32_t *longer)
-{
-    uint64_t keys[KEY_BATCH];
-    size_t positions[KEY_BATCH];
-    uint32_t nodes[KEY_BATCH];
-    size_t n_starts = text.length < n ? 0 : text.length - n + 1;
-    for (size_t start = 0; start < n_starts; start += KEY_BATCH) {
-        size_t stop = n_starts - start < KEY_BATCH ? n_starts : start + KEY_BATCH;
-        size_t m = 0;
-        for (size_t i = start; i < stop; i++) {
-            keys[m] = make_key(shorter[i], text.characters[i + n - 1]);
-            positions[m] = i;
-            m += (shorter[i] != 0) & (required[i] != 0);
-        }
-        key_numbers_find(&tree->children, keys, m, nodes);
-        number_nodes(tree, nodes, m);
-        memset(longer + start, 0, (stop - start) * sizeof *longer);
-        for (size_t k = 0; k < m; k++)
-            longer[positions[k]] = nodes[k];
-    }
-    memset(longer + n_starts, 0, (text.length - n_starts) * sizeof *longer);
-}
-
-/* Return the number of the bucket of an n-gram, given its first n-2 characters and the last two; the multipliers are
-   those of Degski's mixer and 2^64 / pi. */
-static size_t choose_bucket(uint32_t node, uint32_t character, uint32_t last, unsigned bits)
-{
-    uint64_t key = make_key(node, character) * UINT64_C(0xD6E8FEB86659FD93);
-    key = (key ^ key >> 32) + last;
-    return (size_t)(key * UINT64_C(0x517CC1B727220A95) >> (64 - bits));
-}
-
-static void count_buckets(uint8_t *buckets, const size_t *numbers, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        buckets[numbers[i]] = (uint8_t)(buckets[numbers[i]] + (buckets[numbers[i]] < UINT8_MAX));
-}
-
-/* Count the n-grams that begin at some positions, given the nodes of (n-1)-grams and (n-2)-grams by position. There are
-   no branches by text, which no processor could predict. */
-static bool count_starts(const NgramPass *pass, Text text, const uint32_t *shorter, const uint32_t *before,
-                         size_t start, size_t stop, KeyCounter *counter)
-{
-    const uint32_t *characters = text.characters;
-    size_t n = pass->order, n_starts = stop - start, n_keys = 0, n_numbers = 0;
-    uint64_t keys[KEY_BATCH];
-    size_t numbers[KEY_BATCH];
-    size_t starts[KEY_BATCH + 1], n_candidates = 0; /* one more, for the next order */
-    size_t buckets[KEY_BATCH + 1];
-    uint8_t may_be[KEY_BATCH + 1] = {0};
-    for (size_t i = start; i <= stop && i + n <= text.length; i++) {
-        starts[n_candidates] = i;
-        may_be[i - start] = (shorter[i] != 0) & (shorter[i + 1] != 0);
-        n_candidates += may_be[i - start];
-    }
-    for (size_t i = 0; pass->may_be != NULL && i < n_candidates; i++) {
-        const uint32_t *last = characters + starts[i] + n - 2;
-        buckets[i] = choose_bucket(before[starts[i]], last[0], last[1], pass->may_be_bits);
-        PREFETCH(&pass->may_be[buckets[i] / 8]);
-    }
-    for (size_t i = 0; pass->may_be != NULL && i < n_candidates; i++)
-        may_be[starts[i] - start] = pass->may_be[buckets[i] / 8] >> buckets[i] % 8 & 1;
-    for (size_t i = 0; i < n_starts && start + i + n <= text.length; i++) {
-        uint32_t first = n == 2 ? characters[start + i] : shorter[start + i]; /* rare characters are neighbors, too */
-        keys[n_keys] = make_key(first, characters[start + i + n - 1]);
-        n_keys += may_be[i] | (n == 2);
-    }
-    for (size_t i = 0; pass->buckets != NULL && i < n_starts && start + i + n < text.length; i++) {
-        const uint32_t *last = characters + start + i + n - 1;
-        numbers[n_numbers] = choose_bucket(shorter[start + i], last[0], last[1], pass->bucket_bits);
-        PREFETCH(&pass->buckets[numbers[n_numbers]]);
-        n_numbers += may_be[i] & may_be[i + 1];
-    }
-    count_buckets(pass->buckets, numbers, n_numbers);
-    return key_counter_add(counter, keys, NULL, n_keys);
-}
-
 Text take_part(Text text, size_t start)
 {
     size_t stop = start + 1;
@@ -120,136 +39,139 @@ Text take_part(Text text, size_t start)
     return (Text){text.characters + start, stop - start};
 }
 
-static bool count_part(const NgramPass *pass, Text text, KeyCounter *counter)
-{
-    uint32_t *shorter = malloc(text.length * sizeof *shorter);
-    uint32_t *before = malloc(text.length * sizeof *before);
-    bool is_done = shorter != NULL && before != NULL;
-    if (is_done) {
-        for (size_t i = 0; i < text.length; i++)
-            shorter[i] = text.characters[i] <= pass->n_frequent ? text.characters[i] : 0;
-        for (size_t n = 2; n < pass->order; n++) {
-            if (n + 1 == pass->order)
-                memcpy(before, shorter, text.length * sizeof *before);
-            extend_ngrams(pass->tree, text, n, shorter, shorter + 1, shorter); /* both parts are frequent */
-        }
-    }
-    for (size_t start = 0; is_done && start < text.length; start += KEY_BATCH) {
-        size_t stop = text.length - start < KEY_BATCH ? text.length : start + KEY_BATCH;
-        is_done = count_starts(pass, text, shorter, before, start, stop, counter);
-    }
-    free(shorter);
-    free(before);
-    return is_done;
-}
-
-bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter)
-{
-    bool is_done = true;
-    for (size_t start = 0; is_done && start + pass->order <= text.length;) {
-        Text part = take_part(text, start);
-        is_done = count_part(pass, part, counter);
-        start += part.length > 1 ? part.length - 1 : 1; /* a border is in two parts, for the pairs with it */
-    }
-    return is_done;
-}
-
-/* The memory for a cut: `length` values for each number of characters, then values for each border. */
+/* Where the pieces of text start that are nodes, by their number of characters. */
 typedef struct {
-    uint32_t *nodes;  /* by number of characters and position */
-    float *scores;    /* of the nodes */
-    uint8_t *is_edge; /* whether a word or a border starts at a position, the end of the text and beyond included */
-    float *best;      /* the sum of scores of the best cut up to a border of a piece */
-    uint8_t *last;    /* the number of characters of its last word */
+    uint32_t *starts;
+    uint32_t *nodes;
+    size_t n;
+} Pieces;
+
+/* The memory for a cut. */
+typedef struct {
+    Pieces *pieces; /* of one to `max_word` characters */
+    float *scores;  /* `length` for each number of characters: of the pieces by start, -INFINITY for others */
+    uint8_t *words; /* the number of characters of the word that starts at a position; not 0 for borders and the end */
+    float *best;    /* the sum of scores of the best cut up to a border of a block */
+    uint8_t *last;  /* the number of characters of its last word */
 } CutMemory;
 
-static void free_cut(CutMemory *memory)
+static void free_cut(const Cut *cut, CutMemory *memory)
 {
-    free(memory->nodes);
+    for (size_t n = 0; memory->pieces != NULL && n < cut->max_word; n++) {
+        free(memory->pieces[n].starts);
+        free(memory->pieces[n].nodes);
+    }
+    free(memory->pieces);
     free(memory->scores);
-    free(memory->is_edge);
+    free(memory->words);
     free(memory->best);
     free(memory->last);
+}
+
+/* Make room for pieces; return whether there was memory. */
+static bool reserve_pieces(Pieces *pieces, size_t n)
+{
+    pieces->starts = malloc((n + 1) * sizeof *pieces->starts);
+    pieces->nodes = malloc((n + 1) * sizeof *pieces->nodes);
+    return pieces->starts != NULL && pieces->nodes != NULL;
 }
 
 /* Return whether there was memory. */
 static bool reserve_cut(const Cut *cut, size_t length, CutMemory *memory)
 {
-    size_t max_word = cut->max_word;
-    if (length > SIZE_MAX / sizeof(uint32_t) / max_word - max_word)
+    if (length > SIZE_MAX / sizeof(uint32_t) / cut->max_word - cut->max_word)
         return false;
-    size_t n_borders = max_word + 1 + (cut->max_block < length ? cut->max_block : length);
-    memory->nodes = malloc(max_word * length * sizeof(uint32_t));
-    memory->scores = malloc(max_word * length * sizeof(float));
-    memory->is_edge = calloc(length + max_word, 1);
-    memory->best = malloc(n_borders * sizeof(float));
+    size_t n_borders = 1 + (cut->max_block < length ? cut->max_block : length);
+    memory->pieces = calloc(cut->max_word, sizeof *memory->pieces);
+    memory->scores = malloc(cut->max_word * length * sizeof *memory->scores);
+    memory->words = calloc(length + cut->max_word, 1);
+    memory->best = malloc(n_borders * sizeof *memory->best);
     memory->last = malloc(n_borders);
-    return memory->nodes != NULL && memory->scores != NULL && memory->is_edge != NULL && memory->best != NULL &&
-           memory->last != NULL;
+    return memory->pieces != NULL && memory->scores != NULL && memory->words != NULL && memory->best != NULL &&
+           memory->last != NULL && reserve_pieces(&memory->pieces[0], length);
 }
 
-/* Find the nodes of all lengths at each position, 0 beyond that of the text, and the scores up to that. */
-static void score_nodes(const Cut *cut, Text text, CutMemory *memory)
+static void find_characters(Text text, Pieces *pieces)
 {
-    size_t length = text.length, longest = cut->max_word < length ? cut->max_word : length;
-    memcpy(memory->nodes, text.characters, length * sizeof(uint32_t));
-    memset(memory->nodes + longest * length, 0, (cut->max_word - longest) * length * sizeof(uint32_t));
-    for (size_t n = 1; n <= longest; n++) {
-        uint32_t *nodes = memory->nodes + (n - 1) * length;
-        if (n > 1)
-            extend_ngrams(cut->tree, text, n, nodes - length, text.characters + n - 1, nodes);
-        for (size_t i = 0; i < length; i++)
-            memory->scores[(n - 1) * length + i] = cut->scores[nodes[i]];
+    for (size_t i = 0; i < text.length; i++) {
+        pieces->starts[pieces->n] = (uint32_t)i;
+        pieces->nodes[pieces->n] = text.characters[i];
+        pieces->n += text.characters[i] != 0;
     }
 }
 
-/* Mark where the words of the best cut of a piece of a block start. */
-static void cut_piece(const Cut *cut, size_t length, size_t start, size_t stop, CutMemory *memory)
+/* Find the pieces of n characters, given those of one character less; return whether there was memory. */
+static bool extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *shorter, Pieces *longer)
 {
-    const float *scores = memory->scores;
+    if (!reserve_pieces(longer, shorter->n))
+        return false;
+    uint32_t characters[KEY_BATCH], children[KEY_BATCH];
+    for (size_t first = 0; first < shorter->n; first += KEY_BATCH) {
+        size_t n_batch = shorter->n - first < KEY_BATCH ? shorter->n - first : KEY_BATCH;
+        for (size_t k = 0; k < n_batch; k++) {
+            size_t last = shorter->starts[first + k] + n - 1;
+            characters[k] = last < text.length ? text.characters[last] : 0;
+        }
+        find_children(tree, shorter->nodes + first, characters, n_batch, children);
+        for (size_t k = 0; k < n_batch; k++) {
+            longer->starts[longer->n] = shorter->starts[first + k];
+            longer->nodes[longer->n] = children[k];
+            longer->n += children[k] != 0;
+        }
+    }
+    return true;
+}
+
+/* Write the scores of pieces by start. */
+static void score_pieces(const Cut *cut, const Pieces *pieces, float *scores, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        scores[i] = -INFINITY;
+    for (size_t first = 0; first < pieces->n; first += KEY_BATCH) {
+        size_t stop = pieces->n - first < KEY_BATCH ? pieces->n : first + KEY_BATCH;
+        for (size_t k = first; k < stop; k++)
+            PREFETCH(&cut->scores[pieces->nodes[k]]);
+        for (size_t k = first; k < stop; k++)
+            scores[pieces->starts[k]] = cut->scores[pieces->nodes[k]];
+    }
+}
+
+/* Mark the words of the best cut of a block. */
+static void cut_block(const Cut *cut, size_t length, size_t start, size_t stop, CutMemory *memory)
+{
     float *best = memory->best;
-    uint8_t *last = memory->last;
     best[0] = 0;
     for (size_t end = 1; end <= stop - start; end++) {
-        float best_sum = best[end - 1] + scores[start + end - 1];
         size_t best_word = 1;
-        size_t longest = cut->max_word < end ? cut->max_word : end;
-        for (size_t n = 2; n <= longest; n++) {
-            float sum = best[end - n] + scores[(n - 1) * length + start + end - n];
-            best_word = sum >= best_sum ? n : best_word;
-            best_sum = sum >= best_sum ? sum : best_sum;
+        float best_sum = -INFINITY;
+        for (size_t n = cut->max_word < end ? cut->max_word : end; n; n--) { /* the shortest waits for the last sum */
+            float sum = best[end - n] + memory->scores[(n - 1) * length + start + end - n];
+            best_word = sum > best_sum ? n : best_word;
+            best_sum = sum > best_sum ? sum : best_sum;
         }
         best[end] = best_sum;
-        last[end] = (uint8_t)best_word;
+        memory->last[end] = (uint8_t)best_word;
     }
-    for (size_t end = stop - start; end; end -= last[end])
-        memory->is_edge[start + end - last[end]] = true;
+    for (size_t end = stop - start; end; end -= memory->last[end])
+        memory->words[start + end - memory->last[end]] = memory->last[end];
 }
 
-/* Count words and the n-grams between two cuts. */
-static void count_cut(const Cut *cut, size_t length, const CutMemory *memory)
+/* Count the pieces of n characters that are words or between two cuts. */
+static void count_pieces(const Cut *cut, size_t n, const Pieces *pieces, const uint8_t *words)
 {
-    uint64_t found[KEY_BATCH + MAX_CUT_WORD]; /* twice a node, plus 1 for a word */
-    size_t n_found = 0;
-    for (size_t start = 0; start < length; start++) {
-        if (memory->is_edge[start] && memory->nodes[start]) {
-            uint64_t is_word = 1;
-            for (size_t n = 1; n <= cut->max_word; n++) { /* without branches, which no processor could predict */
-                uint64_t is_aligned = memory->is_edge[start + n];
-                uint64_t node = memory->nodes[(n - 1) * length + start];
-                found[n_found] = 2 * node + is_word;
-                n_found += is_aligned & (node != 0);
-                is_word &= ~is_aligned;
-                PREFETCH(&cut->counts[node]);
-            }
+    uint64_t found[KEY_BATCH]; /* twice a node, plus 1 for a word */
+    for (size_t first = 0; first < pieces->n; first += KEY_BATCH) {
+        size_t stop = pieces->n - first < KEY_BATCH ? pieces->n : first + KEY_BATCH, n_found = 0;
+        for (size_t k = first; k < stop; k++) { /* without branches, which no processor could predict */
+            const uint8_t *word = words + pieces->starts[k];
+            found[n_found] = 2 * (uint64_t)pieces->nodes[k] + (word[0] == n);
+            n_found += (word[0] != 0) & (word[n] != 0);
+            PREFETCH(&cut->counts[pieces->nodes[k]]);
         }
-        if (n_found < KEY_BATCH && start + 1 < length)
-            continue;
-        for (size_t i = 0; i < n_found; i++) {
-            cut->counts[found[i] / 2].words += found[i] % 2;
-            cut->counts[found[i] / 2].aligned++;
+        for (size_t k = 0; k < n_found; k++) {
+            cut->counts[found[k] / 2].words += found[k] % 2;
+            cut->counts[found[k] / 2].aligned++;
         }
-        n_found = 0;
     }
 }
 
@@ -257,20 +179,27 @@ static bool cut_part(const Cut *cut, Text text)
 {
     CutMemory memory = {0};
     bool is_done = reserve_cut(cut, text.length, &memory);
-    if (is_done) {
-        score_nodes(cut, text, &memory);
-        for (size_t start = 0, stop; start < text.length; start = stop) {
-            for (stop = start; stop < text.length && text.characters[stop] && stop - start < cut->max_block; stop++)
-                ;
-            if (stop > start)
-                cut_piece(cut, text.length, start, stop, &memory);
-            else
-                memory.is_edge[stop++] = true;
-        }
-        memset(memory.is_edge + text.length, true, cut->max_word);
-        count_cut(cut, text.length, &memory);
+    if (is_done)
+        find_characters(text, &memory.pieces[0]);
+    for (size_t n = 1; is_done && n <= cut->max_word; n++) {
+        Pieces *pieces = &memory.pieces[n - 1];
+        is_done = n == 1 || extend_pieces(cut->tree, text, n, pieces - 1, pieces);
+        if (is_done)
+            score_pieces(cut, pieces, memory.scores + (n - 1) * text.length, text.length);
     }
-    free_cut(&memory);
+    for (size_t start = 0, stop; is_done && start < text.length; start = stop) {
+        for (stop = start; stop < text.length && text.characters[stop] && stop - start < cut->max_block; stop++)
+            ;
+        if (stop > start)
+            cut_block(cut, text.length, start, stop, &memory);
+        else
+            memory.words[stop++] = 1;
+    }
+    if (is_done)
+        memset(memory.words + text.length, 1, cut->max_word);
+    for (size_t n = 1; is_done && n <= cut->max_word; n++)
+        count_pieces(cut, n, &memory.pieces[n - 1], memory.words);
+    free_cut(cut, &memory);
     return is_done;
 }
 

@@ -204,10 +204,10 @@ def test_segments_equal_those_of_the_twin(words, body, scale, max_length):
 @pytest.mark.parametrize("body", [[], [1], [1, 2], [0, 2, 1], [1, 2, 3]])
 def test_words_may_be_longer_than_a_text(body):
     tries, nodes = make_tries([(1, 2), (1, 2, 3)])
-    found = []
+    scores, found = np.array([NONE, *(0.0 for _ in nodes)], dtype=np.float32), []
     for trie in tries:
         counts = np.zeros(2 * len(nodes) + 2, dtype=np.int64)
-        trie.count_words(as_text(body), np.zeros(len(nodes) + 1, dtype=np.float32), 255, 9, counts)
+        trie.count_words(as_text(body), scores, 255, 9, counts)
         found.append(counts[2:].tolist())
     assert found[0] == found[1]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.hashing import DEGSKI
 from kxcli.kernel import load_kernel
 from kxcli.mining.newwords.alphabet import BITS
@@ -98,17 +98,16 @@ class PythonTrie:
         /,
     ) -> None:
         """Count the n-grams of an order: all pairs, or those that may be frequent."""
-        levels = list(self._iter_levels(np.where(ids <= n_frequent, ids, np.uint32(0)), order - 1))
-        shorter, last = levels[-1], _shift(ids, order - 1)
-        is_start = (shorter != 0) & (_shift(shorter, 1) != 0)
+        is_start = _find_runs((ids != 0) & (ids <= n_frequent), order)
         if may_be is None:
-            counter.add(pack_pair(ids, last)[:-1])
+            counter.add(pack_pair(ids, _shift(ids, 1))[:-1])
         else:
-            is_start &= may_be_frequent(_make_bucket_keys(levels[-2], _shift(ids, order - 2), last), may_be)
-            counter.add(pack_pair(shorter, last)[is_start])
+            *_, shorter = self._iter_levels(ids, order - 1)
+            is_start &= (shorter != 0) & may_be_frequent(_hash_ngrams(ids, order), may_be)
+            counter.add(pack_pair(shorter, _shift(ids, order - 1))[is_start])
         if len(buckets):
             is_start &= _shift(is_start, 1)
-            count_buckets(buckets, _make_bucket_keys(shorter, last, _shift(ids, order))[is_start])
+            count_buckets(buckets, _hash_ngrams(ids, order + 1)[is_start])
 
     def count_words(
         self, ids: UInt32Array, scores: Float32Array, max_word: int, max_block: int, counts: IntArray, /
@@ -188,13 +187,21 @@ def _shift(values: AnyArray, n: int) -> AnyArray:
     return np.concatenate((values[n:], np.zeros(min(n, len(values)), dtype=values.dtype)))
 
 
-def _make_bucket_keys(before: UInt32Array, characters: UInt32Array, last: UInt32Array) -> UInt64Array:
-    """Return the bucket keys of n-grams, the same in two consecutive passes."""
-    keys = pack_pair(before, characters)
-    keys *= DEGSKI
-    keys ^= keys >> np.uint64(32)
-    keys += last
-    return keys
+def _find_runs(mask: BoolArray, length: int) -> BoolArray:
+    """Return where runs of a length or more start."""
+    found = mask.copy()
+    for n in range(1, length):
+        found &= _shift(mask, n)
+    return found
+
+
+def _hash_ngrams(ids: UInt32Array, order: int) -> UInt64Array:
+    """Return a polynomial of the characters of the n-gram at each position."""
+    hashes = np.zeros(len(ids), dtype=np.uint64)
+    for n in range(order):
+        hashes *= DEGSKI
+        hashes += _shift(ids, n)
+    return hashes
 
 
 def _iter_pieces(ids: UInt32Array, max_block: int) -> Iterator[tuple[int, int]]:
