@@ -95,54 +95,89 @@ void key_counter_free(KeyCounter *counter)
     *counter = (KeyCounter){0};
 }
 
-bool key_numbers_init(KeyNumbers *numbers, const uint64_t *keys, size_t n)
+/* Return the bucket of a key. */
+static size_t choose_bucket(const KeyTable *table, uint64_t key)
 {
-    unsigned bits = choose_bits(n + n / 2 + 1); /* about a third of the slots is filled, and the mask is at least n */
-    *numbers = (KeyNumbers){keys, n, NULL, 64 - bits, ((size_t)1 << bits) - 1, 0};
-    numbers->number_mask = (uint32_t)(numbers->last >> 1);
-    numbers->slots = calloc(numbers->last + 1, sizeof *numbers->slots);
-    if (numbers->slots == NULL)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t hash = hash_key(keys[i]);
-        size_t slot = (size_t)(hash >> numbers->shift);
-        while (numbers->slots[slot])
-            slot = (slot + 1) & numbers->last;
-        numbers->slots[slot] = ((uint32_t)hash & ~numbers->number_mask) | (uint32_t)(i + 1);
-    }
-    return true;
+    return (size_t)((hash_key(key) >> 32) * table->n_buckets >> 32);
 }
 
-/* Return the next slot, from one on, that is free or may have the key of a hash. */
-static size_t skip_others(const KeyNumbers *numbers, uint32_t hash, size_t slot)
+static size_t get_next_bucket(const KeyTable *table, size_t bucket)
 {
-    while (numbers->slots[slot] && (numbers->slots[slot] ^ hash) & ~numbers->number_mask)
-        slot = (slot + 1) & numbers->last;
-    return slot;
+    return bucket + 1 < table->n_buckets ? bucket + 1 : 0;
 }
 
-void key_numbers_find(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found)
+/* Add an entry, unless there is one with its key. */
+static void insert_entry(KeyTable *table, KeyEntry entry)
 {
-    size_t slots[KEY_BATCH];
-    for (size_t i = 0; i < n; i++) {
-        slots[i] = (size_t)(hash_key(keys[i]) >> numbers->shift);
-        PREFETCH(&numbers->slots[slots[i]]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        slots[i] = skip_others(numbers, (uint32_t)hash_key(keys[i]), slots[i]);
-        found[i] = numbers->slots[slots[i]] & numbers->number_mask;
-        PREFETCH(&numbers->keys[found[i] ? found[i] - 1 : 0]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        while (found[i] && numbers->keys[found[i] - 1] != keys[i]) { /* another key with the same part of the hash */
-            slots[i] = skip_others(numbers, (uint32_t)hash_key(keys[i]), (slots[i] + 1) & numbers->last);
-            found[i] = numbers->slots[slots[i]] & numbers->number_mask;
+    for (size_t bucket = choose_bucket(table, entry.key);; bucket = get_next_bucket(table, bucket)) {
+        KeyEntry *entries = table->entries + bucket * BUCKET_ENTRIES;
+        for (size_t i = 0; i < BUCKET_ENTRIES; i++) {
+            if (entries[i].number == 0)
+                entries[i] = entry;
+            if (entries[i].key == entry.key)
+                return;
         }
     }
 }
 
-void key_numbers_free(KeyNumbers *numbers)
+bool key_table_init(KeyTable *table, const uint64_t *keys, const uint32_t *values, size_t n, uint32_t first)
 {
-    free(numbers->slots);
-    *numbers = (KeyNumbers){0};
+    *table = (KeyTable){.n_keys = n, .n_buckets = 2 * n / BUCKET_ENTRIES + 1};
+    table->memory = calloc(table->n_buckets + 1, sizeof(KeyEntry) * BUCKET_ENTRIES);
+    if (table->memory == NULL)
+        return false;
+    uintptr_t address = (uintptr_t)table->memory, line = sizeof(KeyEntry) * BUCKET_ENTRIES;
+    table->entries = (KeyEntry *)((char *)table->memory + (line - address % line));
+    for (size_t i = 0; i < n; i++)
+        if (keys[i])
+            insert_entry(table, (KeyEntry){keys[i], first + (uint32_t)i, values != NULL ? values[i] : 0});
+    return true;
+}
+
+/* Return the entry of a key in a bucket, all zero for none. There are no branches by key, which no processor could
+   predict. */
+static KeyEntry find_entry(const KeyEntry *bucket, uint64_t key)
+{
+    KeyEntry found = {0};
+    for (size_t i = 0; i < BUCKET_ENTRIES; i++) {
+        uint32_t mask = -(uint32_t)(bucket[i].key == key);
+        found.number |= bucket[i].number & mask;
+        found.value |= bucket[i].value & mask;
+    }
+    return found;
+}
+
+void key_table_find(const KeyTable *table, const uint64_t *keys, size_t n, uint32_t *numbers, uint32_t *values)
+{
+    size_t buckets[KEY_BATCH], displaced[KEY_BATCH + 1], n_displaced = 0;
+    for (size_t i = 0; i < n; i++) {
+        buckets[i] = choose_bucket(table, keys[i]);
+        PREFETCH(&table->entries[buckets[i] * BUCKET_ENTRIES]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const KeyEntry *bucket = table->entries + buckets[i] * BUCKET_ENTRIES;
+        KeyEntry entry = find_entry(bucket, keys[i]);
+        numbers[i] = entry.number;
+        values[i] = entry.value;
+        displaced[n_displaced] = i;
+        PREFETCH(bucket + BUCKET_ENTRIES);
+        n_displaced += (entry.number == 0) & (bucket[BUCKET_ENTRIES - 1].number != 0);
+    }
+    for (size_t k = 0; k < n_displaced; k++) { /* the bucket is full, so others have its further keys */
+        size_t i = displaced[k], bucket = buckets[i];
+        KeyEntry entry = {0};
+        for (bool is_full = true; is_full && entry.number == 0;) {
+            bucket = get_next_bucket(table, bucket);
+            entry = find_entry(table->entries + bucket * BUCKET_ENTRIES, keys[i]);
+            is_full = table->entries[bucket * BUCKET_ENTRIES + BUCKET_ENTRIES - 1].number != 0;
+        }
+        numbers[i] = entry.number;
+        values[i] = entry.value;
+    }
+}
+
+void key_table_free(KeyTable *table)
+{
+    free(table->memory);
+    *table = (KeyTable){0};
 }

@@ -1,7 +1,6 @@
 /* Hash tables of 64-bit keys: their counts, and their numbers.
 
-   Both tables have open addressing: a key whose slot is occupied goes to the next free one. At least half of the slots
-   are free. Keys are processed in batches: all slots are computed and requested from memory before they are read. */
+   Both tables have open addressing: a key whose place is occupied goes to the next free one. Keys are processed in batches: all slots are computed and requested from memory before they are read. */
 #ifndef KXCLI_KEYS_H
 #define KXCLI_KEYS_H
 
@@ -13,6 +12,7 @@
 
 #define KEY_BATCH 256
 
+/* At least half of the slots are free. */
 typedef struct {
     uint64_t key; /* 0 for a free slot */
     uint64_t count;
@@ -26,18 +26,22 @@ typedef struct {
     unsigned shift; /* of a hash, for a slot */
 } KeyCounter;
 
-/* The numbers of distinct keys, from 1, in the order of `keys`.
-
-   A slot has the number of its key in the lower bits and a part of the hash in the upper ones, so that other keys are
-   nearly always recognized without a look at `keys`. A free slot is 0. */
 typedef struct {
-    const uint64_t *keys; /* of the caller */
+    uint64_t key;
+    uint32_t number; /* 0 for a free entry */
+    uint32_t value;
+} KeyEntry;
+
+#define BUCKET_ENTRIES 4 /* a line of a cache, so that a key is found with one access to memory */
+
+/* The numbers and values of distinct nonzero keys. A key is in its bucket, or, if that is full, in the next one with a
+   free entry. Entries are occupied in order; half of them are. */
+typedef struct {
+    KeyEntry *entries; /* in `memory`, at the start of a line */
+    size_t n_buckets;
     size_t n_keys;
-    uint32_t *slots;
-    unsigned shift;       /* of a hash, for a slot */
-    size_t last;          /* the last slot */
-    uint32_t number_mask; /* the bits of a number; the others are of the hash */
-} KeyNumbers;
+    void *memory;
+} KeyTable;
 
 /* Add counts of keys, or 1 for each if `counts` is NULL; skip keys that are 0. Return whether there was memory; without
    it, some keys at the end were not counted. Keys with counts are nearly all distinct: there is room for all of them
@@ -52,10 +56,11 @@ void key_counter_clear(KeyCounter *counter);
 
 void key_counter_free(KeyCounter *counter);
 
-/* Number distinct nonzero keys, fewer than 2^31; return whether there was memory. */
-bool key_numbers_init(KeyNumbers *numbers, const uint64_t *keys, size_t n);
+/* Number keys, fewer than 2^31, from `first` on; `values` may be NULL. Skip those that are 0, and all but the first of
+   equal ones. Return whether there was memory. */
+bool key_table_init(KeyTable *table, const uint64_t *keys, const uint32_t *values, size_t n, uint32_t first);
 
-void key_numbers_free(KeyNumbers *numbers);
+void key_table_free(KeyTable *table);
 
 /* Return a hash with 64 bits that depend on all bits of the key, by two odd multipliers: Degski's, and 2^64 / golden
    ratio (Knuth 6.4). One alone leaves the keys of neighboring nodes in a few parts of a table. */
@@ -65,7 +70,7 @@ static inline uint64_t hash_key(uint64_t key)
     return (key ^ key >> 32) * UINT64_C(0x9E3779B97F4A7C15);
 }
 
-/* Write the numbers of at most KEY_BATCH keys, 0 for those that are unknown. */
-void key_numbers_find(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found);
+/* Write the numbers and values of at most KEY_BATCH keys, 0 for those that are unknown. */
+void key_table_find(const KeyTable *table, const uint64_t *keys, size_t n, uint32_t *numbers, uint32_t *values);
 
 #endif

@@ -10,10 +10,11 @@
 #define CHARACTER_BITS 21 /* of a character in a key */
 
 /* Nodes are numbered: characters first, then the keys in their order. A key is the parent's node and, in its lowest
-   bits, a character. */
+   bits, a character. A node may have a value: the number of the word that ends there, 0 for none, or a score. */
 typedef struct {
     uint32_t n_characters; /* less than 2^21 */
-    KeyNumbers children;
+    uint32_t *values;      /* of 0 and the characters; NULL without values */
+    KeyTable children;
 } NgramTree;
 
 typedef struct {
@@ -22,6 +23,14 @@ typedef struct {
 } Text;
 
 #define PART_LENGTH 4096 /* characters that are processed together, so that all about them stays in a core's cache */
+
+/* Pieces of a text of the same number of characters that are nodes, by ascending start. */
+typedef struct {
+    uint32_t *starts;
+    uint32_t *nodes;
+    uint32_t *values;
+    size_t n;
+} Pieces;
 
 /* Return the beginning of a text from a position on, up to a border after PART_LENGTH or more characters, inclusive. */
 Text take_part(Text text, size_t start);
@@ -47,8 +56,7 @@ typedef struct {
 
 /* How text is cut into words. Nodes of one to `max_word` characters may be words. */
 typedef struct {
-    const NgramTree *tree;
-    const float *scores; /* of each node, finite for characters; -INFINITY for node 0 */
+    const NgramTree *tree; /* the values are scores (float), finite for characters */
     size_t max_word;
     size_t max_block;  /* longer blocks are cut in pieces of this length */
     CutCounts *counts; /* of each node; those of node 0 have no meaning */
@@ -56,14 +64,17 @@ typedef struct {
 
 /* How text is cut wherever no n-gram spans. */
 typedef struct {
-    const NgramTree *tree;
-    const uint32_t *words; /* for each node, the number of the n-gram that ends there, or 0 */
-    uint32_t max_word;     /* the largest number that counts; larger ones are no n-grams */
+    const NgramTree *tree; /* the values are the numbers of n-grams */
     size_t order;          /* characters of the longest n-grams */
     size_t max_length;     /* characters of the longest segments that are returned */
     uint64_t *characters;  /* for each character, adds its occurrences as a segment */
-    uint64_t *ngrams;      /* for each n-gram up to `max_word` by number, adds its occurrences as a segment */
+    uint64_t *ngrams;      /* for each n-gram by number, adds its occurrences as a segment */
 } Segmentation;
+
+static inline uint64_t make_key(uint32_t node, uint32_t character)
+{
+    return (uint64_t)node << CHARACTER_BITS | character;
+}
 
 static inline size_t count_nodes(const NgramTree *tree)
 {
@@ -74,7 +85,15 @@ static inline size_t count_nodes(const NgramTree *tree)
 void find_children(const NgramTree *tree, const uint32_t *nodes, const uint32_t *characters, size_t n,
                    uint32_t *children);
 
+void free_pieces(Pieces *pieces);
+
 /* The functions below return whether there was memory. */
+
+/* Find all characters. */
+bool find_characters(const NgramTree *tree, Text text, Pieces *pieces);
+
+/* Extend pieces of n-1 characters by the next one; `longer` has no memory yet, or is `shorter`. */
+bool extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *shorter, Pieces *longer);
 
 /* Count n-grams whose two (n-1)-grams and whose bucket are frequent; of order 2, all pairs of characters. A key is the
    node of the first n-1 characters and the last character. */
@@ -85,9 +104,9 @@ bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter);
    PART_LENGTH characters, all of it if it has no border. */
 bool count_words(const Cut *cut, Text text);
 
-/* Count pairs of a word and the character before it, and after it, for all occurrences. `words` has for each node the
-   number of the word that ends there, or 0. A key is the word's number and, in its lowest bits, the character. */
-bool count_neighbors(const NgramTree *tree, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after);
+/* Count pairs of a word and the character before it, and after it, for all occurrences. The values of the tree are the
+   numbers of words. A key is the word's number and, in its lowest bits, the character. */
+bool count_neighbors(const NgramTree *tree, Text text, KeyCounter *before, KeyCounter *after);
 
 /* Cut each block and count its segments. Write the start and length of each longer segment with an n-gram of the
    longest order at each of its positions; `spans` has room for as many numbers as the text has characters. */

@@ -4,6 +4,7 @@
 #include "newwords.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_KEYS ((size_t)1 << 31)
 #define MAX_ORDER 255
@@ -13,9 +14,7 @@
 typedef struct {
     PyObject_HEAD
     NgramTree tree;
-    Py_buffer keys;  /* `obj` is NULL before it is filled */
-    Py_buffer words; /* for each node, the number of the word that ends there, or 0 */
-    uint32_t max_word;
+    uint32_t max_value;
 } NgramTreeObject;
 
 static void release_view(Py_buffer *view)
@@ -27,36 +26,51 @@ static void release_view(Py_buffer *view)
 static void dealloc(PyObject *self)
 {
     NgramTreeObject *object = (NgramTreeObject *)self;
-    key_numbers_free(&object->tree.children);
-    release_view(&object->keys);
-    release_view(&object->words);
+    free(object->tree.values);
+    key_table_free(&object->tree.children);
     release(self);
 }
 
-/* Check the words and number the keys; return whether there is no exception. */
-static bool fill_tree(NgramTreeObject *object, unsigned long n_characters)
+/* Return whether a buffer has `n` aligned items; set an exception if not. */
+static bool has_items(const Py_buffer *view, size_t item, size_t n)
 {
-    Py_ssize_t n_keys = count_items(&object->keys, sizeof(uint64_t));
+    Py_ssize_t n_items = count_items(view, item);
+    if (n_items < 0)
+        return false;
+    if ((size_t)n_items == n)
+        return true;
+    PyErr_Format(PyExc_ValueError, "an array has %zd items, not %zu", n_items, n);
+    return false;
+}
+
+/* Check the arguments and copy them; return whether there is no exception. `values->obj` is NULL without values. */
+static bool fill_tree(NgramTreeObject *object, unsigned long n_characters, const Py_buffer *keys,
+                      const Py_buffer *values)
+{
+    Py_ssize_t n_keys = count_items(keys, sizeof(uint64_t));
     if (n_keys < 0)
         return false;
     if (n_characters >= 1 << CHARACTER_BITS || (size_t)n_keys >= MAX_KEYS) {
         PyErr_SetString(PyExc_ValueError, "there are too many characters or keys");
         return false;
     }
-    if (object->words.obj != NULL) {
-        Py_ssize_t n_words = count_items(&object->words, sizeof(uint32_t));
-        if (n_words < 0)
+    NgramTree *tree = &object->tree;
+    size_t n_first = 1 + n_characters;
+    tree->n_characters = (uint32_t)n_characters;
+    const uint32_t *given = NULL;
+    if (values->obj != NULL) {
+        if (!has_items(values, sizeof(uint32_t), n_first + (size_t)n_keys))
             return false;
-        if ((size_t)n_words != 1 + n_characters + (size_t)n_keys) {
-            PyErr_SetString(PyExc_ValueError, "the words and nodes differ in number");
-            return false;
-        }
-        for (Py_ssize_t i = 0; i < n_words; i++)
-            if (((const uint32_t *)object->words.buf)[i] > object->max_word)
-                object->max_word = ((const uint32_t *)object->words.buf)[i];
+        given = values->buf;
+        tree->values = malloc(n_first * sizeof *tree->values);
+        if (tree->values != NULL)
+            memcpy(tree->values, given, n_first * sizeof *tree->values);
+        for (size_t i = 0; i < n_first + (size_t)n_keys; i++)
+            object->max_value = given[i] > object->max_value ? given[i] : object->max_value;
     }
-    object->tree.n_characters = (uint32_t)n_characters;
-    if (key_numbers_init(&object->tree.children, object->keys.buf, (size_t)n_keys))
+    if ((given == NULL || tree->values != NULL) &&
+        key_table_init(&tree->children, keys->buf, given != NULL ? given + n_first : NULL, (size_t)n_keys,
+                       (uint32_t)n_first))
         return true;
     PyErr_NoMemory();
     return false;
@@ -72,23 +86,15 @@ static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *named)
     if (object == NULL)
         return NULL;
     unsigned long n_characters;
-    if (PyArg_ParseTuple(arguments, "ky*|y*:Trie", &n_characters, &object->keys, &object->words) &&
-        fill_tree(object, n_characters))
+    Py_buffer keys = {0}, values = {0};
+    bool is_done = PyArg_ParseTuple(arguments, "ky*|y*:Trie", &n_characters, &keys, &values) &&
+                   fill_tree(object, n_characters, &keys, &values);
+    release_view(&keys);
+    release_view(&values);
+    if (is_done)
         return (PyObject *)object;
     Py_DECREF(object);
     return NULL;
-}
-
-/* Return whether a buffer has `n` aligned items; set an exception if not. */
-static bool has_items(const Py_buffer *view, size_t item, size_t n)
-{
-    Py_ssize_t n_items = count_items(view, item);
-    if (n_items < 0)
-        return false;
-    if ((size_t)n_items == n)
-        return true;
-    PyErr_Format(PyExc_ValueError, "an array has %zd items, not %zu", n_items, n);
-    return false;
 }
 
 /* Make a text of a buffer; return whether all characters are known, with an exception if not. */
@@ -199,35 +205,34 @@ static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
     return finish(is_done);
 }
 
+/* Return whether the nodes have values; set an exception if not. */
+static bool has_values(const NgramTreeObject *object)
+{
+    if (object->tree.values == NULL)
+        PyErr_SetString(PyExc_ValueError, "the trie has no words");
+    return object->tree.values != NULL;
+}
+
 static PyObject *py_count_words(PyObject *self, PyObject *arguments)
 {
-    const NgramTree *tree = &((NgramTreeObject *)self)->tree;
-    Py_buffer view, scores, counts;
+    NgramTreeObject *object = (NgramTreeObject *)self;
+    Py_buffer view, counts;
     unsigned int max_word, max_block;
-    if (!PyArg_ParseTuple(arguments, "y*y*IIw*:count_words", &view, &scores, &max_word, &max_block, &counts))
+    if (!PyArg_ParseTuple(arguments, "y*IIw*:count_words", &view, &max_word, &max_block, &counts))
         return NULL;
     Text text;
-    size_t n_nodes = 1 + count_nodes(tree);
-    bool is_done = get_text(tree, &view, &text) && has_items(&scores, sizeof(float), n_nodes) &&
-                   has_items(&counts, sizeof(uint64_t), 2 * n_nodes) && is_separate(&view, &counts);
+    bool is_done = has_values(object) && get_text(&object->tree, &view, &text) &&
+                   has_items(&counts, sizeof(uint64_t), 2 * (1 + count_nodes(&object->tree))) &&
+                   is_separate(&view, &counts);
     if (is_done && (!max_word || max_word > MAX_CUT_WORD || !max_block)) {
         PyErr_SetString(PyExc_ValueError, "a maximum length is impossible");
         is_done = false;
     }
-    Cut cut = {tree, scores.buf, max_word, max_block, counts.buf};
+    Cut cut = {&object->tree, max_word, max_block, counts.buf};
     is_done = is_done && count_words(&cut, text);
     PyBuffer_Release(&view);
-    PyBuffer_Release(&scores);
     PyBuffer_Release(&counts);
     return finish(is_done);
-}
-
-/* Return whether the tree has words; set an exception if not. */
-static bool has_words(const NgramTreeObject *object)
-{
-    if (object->words.obj == NULL)
-        PyErr_SetString(PyExc_ValueError, "the trie has no words");
-    return object->words.obj != NULL;
 }
 
 static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
@@ -239,8 +244,8 @@ static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
         return NULL;
     Text text;
     KeyCounter *left = occupy_counter(self, before), *right = left != NULL ? occupy_counter(self, after) : NULL;
-    bool is_done = right != NULL && has_words(object) && get_text(&object->tree, &view, &text) &&
-                   count_neighbors(&object->tree, object->words.buf, text, left, right);
+    bool is_done = right != NULL && has_values(object) && get_text(&object->tree, &view, &text) &&
+                   count_neighbors(&object->tree, text, left, right);
     if (left != NULL)
         vacate_counter(before);
     if (right != NULL)
@@ -257,14 +262,13 @@ static PyObject *py_count_segments(PyObject *self, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "y*IIw*w*:count_segments", &view, &order, &max_length, &characters, &words))
         return NULL;
     Text text;
-    bool is_done = has_words(object) && get_text(&object->tree, &view, &text) &&
+    bool is_done = has_values(object) && get_text(&object->tree, &view, &text) &&
                    has_items(&characters, sizeof(uint64_t), 1 + (size_t)object->tree.n_characters) &&
-                   has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_word) &&
+                   has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_value) &&
                    is_separate(&view, &characters) && is_separate(&view, &words);
     uint32_t *spans = is_done ? malloc((text.length + 1) * sizeof *spans) : NULL;
     size_t n_spans = 0;
-    Segmentation segmentation = {&object->tree, object->words.buf, object->max_word, order,
-                                 max_length,    characters.buf,    words.buf};
+    Segmentation segmentation = {&object->tree, order, max_length, characters.buf, words.buf};
     PyObject *result = NULL;
     if (spans != NULL && count_segments(&segmentation, text, spans, &n_spans))
         result = PyBytes_FromStringAndSize((const char *)spans, (Py_ssize_t)(n_spans * sizeof *spans));

@@ -218,13 +218,14 @@ class Trie:
     Args:
         n_characters: The number of characters.
         keys: The key (uint64) of each further node.
-        words: The number of the word (uint32) that ends at each node from 0, or 0.
+        values: The value of each node from 0: the number (uint32) of the word that ends there, 0 for none, or the score
+            (float32) of the word, -inf for none.
 
     Raises:
         ValueError: An array has a wrong size, or a text has unknown characters; so do all methods.
     """
 
-    def __init__(self, n_characters: int, keys: Buffer, words: Buffer = ..., /) -> None: ...
+    def __init__(self, n_characters: int, keys: Buffer, values: Buffer = ..., /) -> None: ...
     def find_children(self, nodes: Buffer, characters: Buffer, /) -> bytes:
         """Return the child (uint32) of each node by a character, 0 if there is none."""
 
@@ -249,12 +250,11 @@ class Trie:
             counter: Counts the keys of the n-grams.
         """
 
-    def count_words(self, text: Buffer, scores: Buffer, max_word: int, max_block: int, counts: Buffer, /) -> None:
+    def count_words(self, text: Buffer, max_word: int, max_block: int, counts: Buffer, /) -> None:
         """Cut each block at the largest sum of scores, with the longest last word of equal ones, and count the words.
 
         Args:
             text: Characters.
-            scores: Score (float32) by node, -inf for those that may not be words and for node 0.
             max_word: Characters of the longest words.
             max_block: Longer blocks are cut in pieces of this length.
             counts: For each node the occurrences as a word, and those between two cuts; without meaning for node 0.

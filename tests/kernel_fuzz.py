@@ -285,7 +285,8 @@ def fuzz_tries(source):
     length = source.choice([0, 1, 10, 3000, 3000, 3000, 2 * (1 + n_characters), 4 * n_nodes])
     text = make_array(source, "I", length, range(source.choice([0, 1]), n_characters + 1))
     with suppress(ValueError):
-        trie = _kernel.Trie(n_characters, keys, *source.choice([(words,), (words,), ()]))
+        scores = make_array(source, "f", n_nodes, [-1.0, 0.5, 3.0, float("-inf"), float("nan"), float("inf")])
+        trie = _kernel.Trie(n_characters, keys, *source.choice([(words,), (words,), (scores,), ()]))
         if source.random() < 0.2:  # as a caller may do at any time
             for array_of_caller in keys, words:
                 change_array(source, array_of_caller)
@@ -301,9 +302,8 @@ def fuzz_tries(source):
                 trie.count_ngrams(text, order, n_frequent, may_be, buckets, counter)
             use_counters(source, counter)
         with suppress(ValueError):
-            scores = make_array(source, "f", n_nodes, [-1.0, 0.5, 3.0, float("-inf"), float("nan"), float("inf")])
             counts = make_array(source, "Q", 2 * n_nodes, [0]) if source.random() < 0.8 else text
-            trie.count_words(text, scores, source.choice([1, 2, 5, 255, 0]), source.choice([1, 3, 1000]), counts)
+            trie.count_words(text, source.choice([1, 2, 5, 255, 0]), source.choice([1, 3, 1000]), counts)
         with suppress(ValueError):
             before = make_argument(source)
             after = make_argument(source, before)

@@ -44,9 +44,9 @@ def make_arrays(words, *, with_suffixes=False):
     return as_array(keys, np.uint64), as_array([0, *(numbers.get(piece, 0) for piece in nodes)]), nodes
 
 
-def make_tries(words, **options):
+def make_tries(words, scores=None, **options):
     keys, endings, nodes = make_arrays(words, **options)
-    return [kind(N_CHARACTERS, keys, endings) for kind in KINDS], nodes
+    return [kind(N_CHARACTERS, keys, endings if scores is None else scores) for kind in KINDS], nodes
 
 
 def drain(counter):
@@ -157,7 +157,7 @@ def count_by_definition(body, score, nodes, max_word, max_block):
     draw=seeds,
 )
 def test_words_of_the_best_cut_are_counted(words, body, scale, max_word, max_block, spread, draw):
-    tries, nodes = make_tries(words)
+    nodes = make_arrays(words)[-1]
     scores = draw.integers(-spread, spread, len(nodes) + 1, endpoint=True).astype(np.float32)
     scores[N_CHARACTERS + 1 :][draw.random(len(nodes) - N_CHARACTERS) < 0.3] = NONE
     scores[0] = NONE
@@ -166,9 +166,9 @@ def test_words_of_the_best_cut_are_counted(words, body, scale, max_word, max_blo
         return float(scores[nodes[piece]]) if piece in nodes else NONE
 
     expected = count_by_definition(body, score, nodes, max_word, max_block)
-    for trie in tries:
+    for trie in make_tries(words, scores)[0]:
         counts = np.zeros(2 * len(scores), dtype=np.int64)
-        trie.count_words(as_text([*body, 0], scale), scores, max_word, max_block, counts)
+        trie.count_words(as_text([*body, 0], scale), max_word, max_block, counts)
         for column, counter in zip(counts.reshape(-1, 2).T, expected, strict=True):
             assert +Counter(dict(enumerate(column.tolist()[1:], 1))) == {n: scale * c for n, c in counter.items()}
 
@@ -203,28 +203,34 @@ def test_segments_equal_those_of_the_twin(words, body, scale, max_length):
 
 @pytest.mark.parametrize("body", [[], [1], [1, 2], [0, 2, 1], [1, 2, 3]])
 def test_words_may_be_longer_than_a_text(body):
-    tries, nodes = make_tries([(1, 2), (1, 2, 3)])
-    scores, found = np.array([NONE, *(0.0 for _ in nodes)], dtype=np.float32), []
+    tries, nodes = make_tries([(1, 2), (1, 2, 3)], as_array([NONE, 0, 0, 0, 0, 0, 0], np.float32))
+    found = []
     for trie in tries:
         counts = np.zeros(2 * len(nodes) + 2, dtype=np.int64)
-        trie.count_words(as_text(body), scores, 255, 9, counts)
+        trie.count_words(as_text(body), 255, 9, counts)
         found.append(counts[2:].tolist())
     assert found[0] == found[1]
 
 
-def test_words_that_the_caller_changes_later_are_not_counted():
+def test_later_changes_of_words_have_no_effect():
     words = as_array([0, 0, 0, 0, 0, 1])
     trie = _kernel.Trie(4, KEYS, words)
     counts = np.zeros(4, dtype=np.int64)
     for number in 1, 2, 3:
         words[5] = number
         trie.count_segments(TEXT, 2, 9, np.zeros(5, dtype=np.int64), counts[:2])
-    assert counts.tolist() == [0, 1, 0, 0]
+    assert counts.tolist() == [0, 3, 0, 0]
 
 
 TEXT = as_array([0, 1, 2, 0])
 KEYS = pack_pair(as_array([1]), as_array([2]))
 ROOM = np.zeros(24, dtype=np.uint32)
+
+
+def with_scores():
+    return _kernel.Trie(4, KEYS, np.zeros(6, np.float32))
+
+
 WRONG = {
     "keys of 4 bytes": lambda trie: _kernel.Trie(4, as_array([1])),
     "too many characters": lambda trie: _kernel.Trie(1 << 21, KEYS),
@@ -234,13 +240,14 @@ WRONG = {
     "no buckets": lambda trie: trie.count_ngrams(TEXT, 3, 4, None, np.zeros(8, np.uint8), _kernel.KeyCounter()),
     "odd buckets": lambda trie: trie.count_ngrams(TEXT, 2, 4, None, np.zeros(9, np.uint8), _kernel.KeyCounter()),
     "no order": lambda trie: trie.count_ngrams(TEXT, 1, 4, None, np.zeros(8, np.uint8), _kernel.KeyCounter()),
-    "few scores": lambda trie: trie.count_words(TEXT, np.zeros(5, np.float32), 2, 9, np.zeros(12, np.int64)),
-    "counts in the text": lambda trie: trie.count_words(ROOM, np.zeros(6, np.float32), 2, 9, ROOM),
+    "few scores": lambda _: _kernel.Trie(4, KEYS, np.zeros(5, np.float32)),
+    "no scores": lambda trie: trie.count_words(TEXT, 2, 9, np.zeros(12, np.int64)),
+    "counts in the text": lambda _: with_scores().count_words(ROOM, 2, 9, ROOM[:24]),
     "segments in the text": lambda _: _kernel.Trie(3, KEYS, as_array([0] * 5)).count_segments(
         ROOM[:8], 2, 9, ROOM[:8], ROOM[8:10]
     ),
-    "few counts": lambda trie: trie.count_words(TEXT, np.zeros(6, np.float32), 2, 9, np.zeros(6, np.int64)),
-    "no word": lambda trie: trie.count_words(TEXT, np.zeros(6, np.float32), 0, 9, np.zeros(12, np.int64)),
+    "few counts": lambda _: with_scores().count_words(TEXT, 2, 9, np.zeros(6, np.int64)),
+    "no word": lambda _: with_scores().count_words(TEXT, 0, 9, np.zeros(12, np.int64)),
     "nodes alone": lambda trie: trie.find_children(TEXT, TEXT[1:]),
     "counts alone": lambda trie: _kernel.KeyCounter().add(KEYS, np.zeros(2, np.int64)),
 }

@@ -109,7 +109,7 @@ class CountWords(TallyJob[Codes, CutTallies]):
     @cached_property
     def _trie(self) -> PythonTrie:
         grams = self._cut.grams
-        return make_trie(len(grams.alphabet.codes) - 1, grams.make_keys(self._numbers[1:]))
+        return make_trie(len(grams.alphabet.codes) - 1, grams.make_keys(self._numbers[1:]), self._scores)
 
     @cached_property
     def _scores(self) -> Float32Array:
@@ -129,7 +129,7 @@ class CountWords(TallyJob[Codes, CutTallies]):
         if cut.spaced.is_counted:
             self._count_spaced(ids, is_spaced & (ids != 0), partial)
         ids[is_spaced] = 0
-        self._trie.count_words(ids, self._scores, len(cut.scores), _MAX_BLOCK, partial.nodes.counts())
+        self._trie.count_words(ids, len(cut.scores), _MAX_BLOCK, partial.nodes.counts())
 
     def finish(self, partial: CutTallies) -> CutCounts:
         """Return the counts."""

@@ -17,6 +17,8 @@ from kxcli.mining.newwords.spelling import Spellings
 from kxcli.tally.buckets import count_buckets, may_be_frequent
 from kxcli.tally.keys import PythonKeyCounter
 
+NodeValues = UInt32Array | Float32Array
+
 SHIFT = np.uint64(BITS)
 LAST = np.uint64((1 << BITS) - 1)
 
@@ -29,18 +31,19 @@ def pack_pair(first: AnyArray, last: AnyArray) -> UInt64Array:
     return keys
 
 
-def make_trie(n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> "PythonTrie":
+def make_trie(n_characters: int, keys: UInt64Array, values: NodeValues | None = None) -> "PythonTrie":
     """Return a trie: of the kernel, or its slow twin.
 
     Args:
         n_characters: Characters are numbered from 1 to this.
         keys: The key of each further node.
-        words: The number of the word that ends at each node, 0 for none, shape (1 + nodes,).
+        values: For each node, shape (1 + nodes,): the number of the word that ends there, 0 for none, or the score of
+            the word, -inf for none.
     """
     kernel = load_kernel()
     if kernel is None:
-        return PythonTrie(n_characters, keys, words)
-    trie: PythonTrie = kernel.Trie(n_characters, keys) if words is None else kernel.Trie(n_characters, keys, words)
+        return PythonTrie(n_characters, keys, values)
+    trie: PythonTrie = kernel.Trie(n_characters, keys) if values is None else kernel.Trie(n_characters, keys, values)
     return trie
 
 
@@ -78,10 +81,10 @@ def make_word_keys(words: Spellings, weights: IntArray, n_characters: int) -> tu
 class PythonTrie:
     """The slow twin of `kxcli._kernel.Trie`: see there."""
 
-    def __init__(self, n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> None:
+    def __init__(self, n_characters: int, keys: UInt64Array, values: NodeValues | None = None) -> None:
         self._order = np.argsort(keys)
         self._keys, self._nodes = keys[self._order], (self._order + (1 + n_characters)).astype(np.uint32)
-        self._words = words
+        self._values = values
 
     def find_children(self, nodes: UInt32Array, characters: UInt32Array, /) -> bytes:
         """Return the child of each node by a character, 0 if there is none."""
@@ -109,12 +112,11 @@ class PythonTrie:
             is_start &= _shift(is_start, 1)
             count_buckets(buckets, _hash_ngrams(ids, order + 1)[is_start])
 
-    def count_words(
-        self, ids: UInt32Array, scores: Float32Array, max_word: int, max_block: int, counts: IntArray, /
-    ) -> None:
+    def count_words(self, ids: UInt32Array, max_word: int, max_block: int, counts: IntArray, /) -> None:
         """Cut each block at the largest sum of scores, and count the words."""
+        assert self._values is not None
         levels = list(self._iter_levels(ids, max_word))
-        by_length = [scores.take(level) for level in levels]
+        by_length = [np.where(level != 0, self._values.take(level), np.float32(-np.inf)) for level in levels]
         is_start = np.zeros(len(ids) + max_word, dtype=np.bool_)
         for start, stop in _iter_pieces(ids, max_block):
             is_start[_cut_piece([values[start:stop] for values in by_length]) + start] = True
@@ -170,13 +172,13 @@ class PythonTrie:
 
     def _iter_occurrences(self, ids: UInt32Array) -> Iterator[tuple[int, IntArray, UInt32Array]]:
         """Yield a length, and the starts and numbers of all words of that length."""
-        assert self._words is not None
+        assert self._values is not None
         starts, length = np.flatnonzero(ids), 1
         nodes = ids.take(starts)
         while len(starts):
-            words = self._words.take(nodes)
+            words = self._values.take(nodes)
             at = np.flatnonzero(words)
-            yield length, starts.take(at), words.take(at)
+            yield length, starts.take(at), words.take(at).astype(np.uint32)
             nodes = self._find(nodes, ids.take(starts + length, mode="clip"))
             starts, nodes = starts[nodes != 0], nodes[nodes != 0]
             length += 1
