@@ -1,6 +1,7 @@
 /* Hash tables of 64-bit keys: their counts, and their numbers.
 
-   Both tables have open addressing: a key whose place is occupied goes to the next free one. Keys are processed in batches: all slots are computed and requested from memory before they are read. */
+   Both tables have open addressing: a key whose place is occupied goes to the next free one. Keys are processed in
+   batches: all places are computed and requested from memory before they are read. */
 #ifndef KXCLI_KEYS_H
 #define KXCLI_KEYS_H
 
