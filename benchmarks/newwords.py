@@ -56,9 +56,9 @@ def run_here(role: str, paths: list[str], output: str) -> None:
         from newwords_definition import lexicon
 
         start = time.process_time()
-        text = "\n".join(iter_lines(paths))
-        for word, count, *values in lexicon(text, int(ORDER), 32, tuple(map(float, MIN_PMI.split(",")))):
-            rows.append("\t".join([word, str(count), *("" if v is None else f"{v:.4f}" for v in values)]))
+        documents = list(iter_lines(paths))
+        for word, count, *values, docs in lexicon(documents, int(ORDER), 32, tuple(map(float, MIN_PMI.split(",")))):
+            rows.append("\t".join([word, str(count), *("" if v is None else f"{v:.4f}" for v in values), str(docs)]))
     seconds = time.process_time() - start
     Path(output).write_text("".join(line + "\n" for line in [str(seconds), *rows]), encoding="utf-8")
 

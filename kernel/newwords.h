@@ -62,6 +62,13 @@ typedef struct {
     CutCounts *counts; /* of each node; those of node 0 have no meaning */
 } Cut;
 
+/* The documents of a text, for the number of documents with each node. */
+typedef struct {
+    const uint32_t *numbers; /* of the document at each position, not 0 */
+    uint32_t *last;          /* the last document of each node, 0 for none */
+    uint64_t *counts;        /* of each node */
+} Documents;
+
 /* How text is cut wherever no n-gram spans. */
 typedef struct {
     const NgramTree *tree; /* the values are the numbers of n-grams */
@@ -105,8 +112,10 @@ bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter);
 bool count_words(const Cut *cut, Text text);
 
 /* Count pairs of a word and the character before it, and after it, for all occurrences. The values of the tree are the
-   numbers of words. A key is the word's number and, in its lowest bits, the character. */
-bool count_neighbors(const NgramTree *tree, Text text, KeyCounter *before, KeyCounter *after);
+   numbers of words. A key is the word's number and, in its lowest bits, the character. Count the documents with each
+   word, and with each character. */
+bool count_neighbors(const NgramTree *tree, Text text, const Documents *documents, KeyCounter *before,
+                     KeyCounter *after);
 
 /* Cut each block and count its segments. Write the start and length of each longer segment with an n-gram of the
    longest order at each of its positions; `spans` has room for as many numbers as the text has characters. */

@@ -238,19 +238,26 @@ static PyObject *py_count_words(PyObject *self, PyObject *arguments)
 static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
 {
     NgramTreeObject *object = (NgramTreeObject *)self;
-    Py_buffer view;
+    Py_buffer view, numbers, last, counts;
     PyObject *before, *after;
-    if (!PyArg_ParseTuple(arguments, "y*OO:count_neighbors", &view, &before, &after))
+    if (!PyArg_ParseTuple(arguments, "y*y*w*w*OO:count_neighbors", &view, &numbers, &last, &counts, &before, &after))
         return NULL;
     Text text;
+    size_t n_nodes = 1 + count_nodes(&object->tree);
+    Documents documents = {numbers.buf, last.buf, counts.buf};
     KeyCounter *left = occupy_counter(self, before), *right = left != NULL ? occupy_counter(self, after) : NULL;
     bool is_done = right != NULL && has_values(object) && get_text(&object->tree, &view, &text) &&
-                   count_neighbors(&object->tree, text, left, right);
+                   has_items(&numbers, sizeof(uint32_t), text.length) && has_items(&last, sizeof(uint32_t), n_nodes) &&
+                   has_items(&counts, sizeof(uint64_t), n_nodes) && is_separate(&view, &last) &&
+                   is_separate(&view, &counts) && count_neighbors(&object->tree, text, &documents, left, right);
     if (left != NULL)
         vacate_counter(before);
     if (right != NULL)
         vacate_counter(after);
     PyBuffer_Release(&view);
+    PyBuffer_Release(&numbers);
+    PyBuffer_Release(&last);
+    PyBuffer_Release(&counts);
     return finish(is_done);
 }
 

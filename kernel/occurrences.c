@@ -4,7 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool count_neighbors(const NgramTree *tree, Text text, KeyCounter *before, KeyCounter *after)
+/* Add 1 to the documents of a node, once in each document; its occurrences come in the order of the text. */
+static void count_document(const Documents *documents, uint32_t node, uint32_t number)
+{
+    documents->counts[node] += documents->last[node] != number;
+    documents->last[node] = number;
+}
+
+bool count_neighbors(const NgramTree *tree, Text text, const Documents *documents, KeyCounter *before,
+                     KeyCounter *after)
 {
     Pieces pieces = {0};
     bool is_done = find_characters(tree, text, &pieces);
@@ -14,6 +22,8 @@ bool count_neighbors(const NgramTree *tree, Text text, KeyCounter *before, KeyCo
         for (size_t i = 0; is_done && i < pieces.n; i++) {
             uint32_t word = pieces.values[i];
             size_t start = pieces.starts[i], end = start + n;
+            if (word || n == 1)
+                count_document(documents, pieces.nodes[i], documents->numbers[start]);
             if (word) {
                 uint64_t key = (uint64_t)word << CHARACTER_BITS;
                 firsts[n_keys] = start ? key | text.characters[start - 1] : key;

@@ -260,8 +260,26 @@ class Trie:
             counts: For each node the occurrences as a word, and those between two cuts; without meaning for node 0.
         """
 
-    def count_neighbors(self, text: Buffer, before: KeyCounter, after: KeyCounter, /) -> None:
-        """Count a key of each word and the character before it, and after it, for all occurrences."""
+    def count_neighbors(
+        self,
+        text: Buffer,
+        documents: Buffer,
+        last: Buffer,
+        counts: Buffer,
+        before: KeyCounter,
+        after: KeyCounter,
+        /,
+    ) -> None:
+        """Count a key of each word and the character before it, and after it, for all occurrences.
+
+        Args:
+            text: Characters.
+            documents: The number (uint32) of the document at each position, ascending from 1 or more.
+            last: For each node, the number (uint32) of the last document with it, 0 for none; it is updated.
+            counts: For each node that is a character or ends a word, increased by the documents with it.
+            before: Counts the words with the characters before them.
+            after: Counts the words with the characters after them.
+        """
 
     def count_segments(self, text: Buffer, order: int, max_length: int, characters: Buffer, words: Buffer, /) -> bytes:
         """Cut each block wherever no word spans, and count the segments.

@@ -308,7 +308,10 @@ def fuzz_tries(source):
             before = make_argument(source)
             after = make_argument(source, before)
             with suppress(TypeError, RuntimeError):
-                trie.count_neighbors(text, before, after)
+                documents = make_array(source, "I", len(text), [1, 2])
+                last = make_array(source, "I", n_nodes, [0])
+                counts = make_array(source, "Q", n_nodes, [0]) if source.random() < 0.8 else text
+                trie.count_neighbors(text, documents, last, counts, before, after)
             use_counters(source, before, *([] if after is before else [after]))
         with suppress(ValueError):
             characters = make_array(source, "Q", 1 + n_characters, [0]) if source.random() < 0.8 else text

@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 
 
-def lexicon(text, order, min_count, min_pmi):
-    """Return (word, count, pmi or None, left entropy, right entropy) by falling count.
+def lexicon(documents, order, min_count, min_pmi, *, has_merged_edges=False):
+    """Return (word, count, pmi or None, left entropy, right entropy, documents) by falling count.
 
     Rows with equal counts are in the order of code points; `min_pmi` has a threshold for each length from 2.
     """
-    blocks = [block for line in text.split("\n") for block in blocks_of(line)]
+    blocks_by_document = [blocks_of(document) for document in documents]
+    blocks = [block for some in blocks_by_document for block in some]
     counts = Counter(block[i : i + n] for block in blocks for n in range(1, order + 1) for i in starts(block, n))
     total = sum(count for gram, count in counts.items() if len(gram) == 1)
 
@@ -29,14 +30,15 @@ def lexicon(text, order, min_count, min_pmi):
             parts = within if len(word) > order else [word]
             words[word] = (count, None if len(word) == 1 else min(cohesion[part] for part in parts))
 
-    before, after = neighbors(blocks, words)
-    rows = [(word, *words[word], entropy(before[word]), entropy(after[word])) for word in words]
+    before, after = neighbors(blocks, words, has_merged_edges)
+    docs = {word: sum(any(word in block for block in some) for some in blocks_by_document) for word in words}
+    rows = [(word, *words[word], entropy(before[word]), entropy(after[word]), docs[word]) for word in words]
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
-def blocks_of(line):
+def blocks_of(document):
     """Return the maximal runs of kept characters."""
-    return "".join(char if char.isalnum() else "\n" for char in line).split("\n")
+    return "".join(char if char.isalnum() else "\n" for char in document).split("\n")
 
 
 def starts(text, n):
@@ -54,17 +56,18 @@ def cut(block, good, order):
         yield block[first:last]
 
 
-def neighbors(blocks, words):
-    """Return the characters before and after all occurrences of words; each edge is another one."""
+def neighbors(blocks, words, has_merged_edges):
+    """Return the characters before and after all occurrences of words; each edge is another one, or all are one."""
     before, after = defaultdict(Counter), defaultdict(Counter)
     lengths = {len(word) for word in words}
     for number, block in enumerate(blocks):
+        edge = ("edge", 0 if has_merged_edges else number)
         for n in lengths:
             for i in starts(block, n):
                 word = block[i : i + n]
                 if word in words:
-                    before[word][block[i - 1] if i else ("edge", number)] += 1
-                    after[word][block[i + n] if i + n < len(block) else ("edge", number)] += 1
+                    before[word][block[i - 1] if i else edge] += 1
+                    after[word][block[i + n] if i + n < len(block) else edge] += 1
     return before, after
 
 

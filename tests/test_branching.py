@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 from test_failures import put
 
 from kxcli.corpus.spool import select_lines
-from kxcli.mining import Discovery, find_words
+from kxcli.mining import Discovery, Selection, find_words
 from kxcli.mining.newwords import alphabet, branching, cutting, lexicon
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
 from kxcli.mining.newwords.cohesion import compute_cohesion
 from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.lines import FindFirstLines, hash_lines
-from kxcli.mining.newwords.neighbors import BranchingEntropies
+from kxcli.mining.newwords.listing import list_words
+from kxcli.mining.newwords.neighbors import SideCounts
 from kxcli.storage.array_spool import ArraySpool
 from kxcli.tally.scratch import Scratch
 
@@ -125,7 +126,7 @@ def counted(texts, order, min_count):
     letters = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if found is None else found, lambda n: min_count)
     if not letters.total:
         return None
-    left, right = BranchingEntropies(len(letters.codes) - 1), BranchingEntropies(len(letters.codes) - 1)
+    left, right = SideCounts(len(letters.codes) - 1), SideCounts(len(letters.codes) - 1)
     return lexicon.count_ngrams(letters, order, reduce, None, left, right)
 
 
@@ -349,7 +350,8 @@ def test_cut_counts_equal_the_definition(
 
 
 def rounded(words):
-    return [(word, n, *(v if v is None else round(v, 4) for v in values)) for word, n, *values in words]
+    """Return the columns that do not depend on documents."""
+    return [(word, n, *(v if v is None else round(v, 4) for v in values)) for word, n, *values, _docs in words]
 
 
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 400)]
@@ -396,7 +398,9 @@ def test_lexicon_does_not_depend_on_workers(small_records, place, texts, order, 
     room = 1 if place == "parts" else None
     discovery = Discovery(order=order, min_count=min_count)
     expected = find_words(["\n".join(texts)], discovery)
-    assert rounded(lexicon.find_lexicon(discovery, in_workers(texts, draw), room)) == rounded(expected)
+    assert rounded(list_words(lexicon.find_lexicon(discovery, in_workers(texts, draw), room), Selection())) == rounded(
+        expected
+    )
     assert sum(len(word.word) * word.count for word in expected) <= sum(map(len, blocks_of(texts)))
     assert all(word.count >= min_count for word in expected)
 
@@ -409,7 +413,7 @@ def test_lexicon_does_not_depend_on_record_splits(small_records, order):
     assert sum(len(word) * n for word, n, *_ in expected) <= sum(map(len, blocks_of([text])))
     for seed in range(2):
         reduce = in_workers(text.split("\n"), random.Random(seed))
-        assert rounded(lexicon.find_lexicon(discovery, reduce, 1 << 15)) == expected
+        assert rounded(list_words(lexicon.find_lexicon(discovery, reduce, 1 << 15), Selection())) == expected
 
 
 @pytest.mark.parametrize("text", ["天，", "天地，", "天地玄，", "天地玄黄宇宙，", "ab cd ", "天a，"])
@@ -439,8 +443,10 @@ def test_default_min_count_grows_with_the_text(n_characters, least):
     )
 
 
-@pytest.mark.parametrize("settings", [{"min_pmi": (2.0,)}, {"order": 1}, {"order": 7}, {"min_count": 0}])
-def test_min_pmi_with_entropy_is_rejected(settings):
+@pytest.mark.parametrize(
+    "settings", [{"min_pmi": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)}, {"order": 1}, {"order": 7}, {"min_count": 0}]
+)
+def test_invalid_settings_with_entropy_are_rejected(settings):
     with pytest.raises(ValueError, match=r"pmi|order|min_count"):
         Discovery(method="entropy", **settings)
 
@@ -606,10 +612,14 @@ def test_command_defaults_to_entropy(kxcli, news):
     assert default != kxcli(*ALL, "--method", "pmi", stdin=data).out
 
 
-@pytest.mark.parametrize("options", [["--method", "entropy"], []], ids=["entropy", "default"])
-def test_min_pmi_without_method_pmi_is_a_usage_error(kxcli, options):
-    err = kxcli("newwords", *options, "--min-pmi", 2, "missing.txt", code=2).err
-    assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and "--min-pmi" in err
+def test_minimum_pmi_and_documents_filter_the_list(kxcli, news):
+    rows = kxcli(*ALL, stdin=text_of(news)).rows
+    thresholds = {2: 3.0, 3: 5.0, 4: 7.0}
+    expected = [
+        row for row in rows if int(row[5]) >= 5 and (len(row[0]) == 1 or float(row[2]) >= thresholds[len(row[0])])
+    ]
+    assert 0 < len(expected) < len(rows)
+    assert kxcli(*ALL, "--min-pmi", "3,5", "--min-docs", 5, stdin=text_of(news)).rows == expected
 
 
 @pytest.mark.full
@@ -635,6 +645,6 @@ def test_rare_words_in_spaced_scripts_are_not_stored():
             cuts.append(found.spaced)
         return found
 
-    words = {word.word: word.count for word in lexicon.find_lexicon(Discovery(), reduce)}
+    words = {word.word: word.count for word in list_words(lexicon.find_lexicon(Discovery(), reduce), Selection())}
     assert words["kxcli"] == 40
     assert cuts[:2] == [{}, {}] and len(cuts[2]) < 100

@@ -1,5 +1,6 @@
 """The kernel's counters and tries equal their twins in Python, and the best cut its definition."""
 
+import itertools
 from collections import Counter
 from itertools import pairwise
 
@@ -174,9 +175,14 @@ def test_words_of_the_best_cut_are_counted(words, body, scale, max_word, max_blo
 
 
 @given(words=words_of, body=bodies, scale=scales)
-def test_neighbors_are_counted(words, body, scale):
-    tries, _ = make_tries(words)
+def test_neighbors_and_documents_are_counted(words, body, scale):
+    tries, nodes = make_tries(words)
     text = as_text(body, scale)
+    documents = as_array(1 + np.cumsum(text == 0))
+    docs = {nodes[piece]: set() for piece in [*words, *((character,) for character in range(1, N_CHARACTERS + 1))]}
+    for piece, start in itertools.product([piece for piece in nodes if nodes[piece] in docs], range(len(text))):
+        if tuple(text[start : start + len(piece)].tolist()) == piece:
+            docs[nodes[piece]].add(int(documents[start]))
     expected = [Counter(), Counter()]
     for number, word in enumerate(words, 1):
         for start in range(1, len(text) - len(word)):
@@ -185,8 +191,10 @@ def test_neighbors_are_counted(words, body, scale):
                 expected[1][number << 21 | int(text[start + len(word)])] += 1
     for trie, kind in zip(tries, (_kernel.KeyCounter, PythonKeyCounter), strict=True):
         counters = kind(), kind()
-        trie.count_neighbors(text, *counters)
+        last, counts = np.zeros(len(nodes) + 1, dtype=np.uint32), np.zeros(len(nodes) + 1, dtype=np.int64)
+        trie.count_neighbors(text, documents, last, counts, *counters)
         assert list(map(drain, counters)) == expected
+        assert [counts[node] for node in docs] == [len(found) for found in docs.values()]
 
 
 @given(words=words_of, body=bodies, scale=scales, max_length=st.integers(2, 12))
@@ -231,12 +239,31 @@ def with_scores():
     return _kernel.Trie(4, KEYS, np.zeros(6, np.float32))
 
 
+def count_neighbors(trie, text=TEXT, before=None, after=None, *, documents=None, last=None, counts=None):
+    trie.count_neighbors(
+        text,
+        np.ones(len(text), np.uint32) if documents is None else documents,
+        np.zeros(6, np.uint32) if last is None else last,
+        np.zeros(6, np.int64) if counts is None else counts,
+        _kernel.KeyCounter() if before is None else before,
+        _kernel.KeyCounter() if after is None else after,
+    )
+
+
+def make_word_trie():
+    return _kernel.Trie(4, KEYS, as_array([0] * 5 + [1]))
+
+
 WRONG = {
+    "few documents": lambda _: count_neighbors(make_word_trie(), documents=np.ones(3, np.uint32)),
+    "few last documents": lambda _: count_neighbors(make_word_trie(), last=np.zeros(5, np.uint32)),
+    "few counts of documents": lambda _: count_neighbors(make_word_trie(), counts=np.zeros(5, np.int64)),
+    "documents in the text": lambda _: count_neighbors(make_word_trie(), ROOM[:6], last=ROOM[:6]),
     "keys of 4 bytes": lambda trie: _kernel.Trie(4, as_array([1])),
     "too many characters": lambda trie: _kernel.Trie(1 << 21, KEYS),
     "too few words": lambda trie: _kernel.Trie(4, KEYS, as_array([0, 0])),
-    "unknown characters": lambda trie: trie.count_neighbors(TEXT + 3, _kernel.KeyCounter(), _kernel.KeyCounter()),
-    "no words": lambda trie: trie.count_neighbors(TEXT, _kernel.KeyCounter(), _kernel.KeyCounter()),
+    "unknown characters": lambda trie: count_neighbors(trie, TEXT + 3),
+    "no words": lambda trie: count_neighbors(trie),
     "no buckets": lambda trie: trie.count_ngrams(TEXT, 3, 4, None, np.zeros(8, np.uint8), _kernel.KeyCounter()),
     "odd buckets": lambda trie: trie.count_ngrams(TEXT, 2, 4, None, np.zeros(9, np.uint8), _kernel.KeyCounter()),
     "no order": lambda trie: trie.count_ngrams(TEXT, 1, 4, None, np.zeros(8, np.uint8), _kernel.KeyCounter()),
@@ -279,16 +306,14 @@ def test_types_of_arguments_are_not_believed():
     with pytest.raises(TypeError, match="must be a Dictionary"):
         _kernel.Segmenter(Claimant(_kernel.Dictionary), "jieba", True)
     with pytest.raises(TypeError, match="must be a KeyCounter"):
-        _kernel.Trie(4, KEYS, as_array([0] * 6)).count_neighbors(
-            TEXT, _kernel.KeyCounter(), Claimant(_kernel.KeyCounter)
-        )
+        count_neighbors(_kernel.Trie(4, KEYS, as_array([0] * 6)), after=Claimant(_kernel.KeyCounter))
 
 
 def test_counters_are_in_use_once():
     trie, counters = _kernel.Trie(4, KEYS, as_array([0] * 5 + [1])), [_kernel.KeyCounter(), _kernel.KeyCounter()]
     with pytest.raises(RuntimeError, match="in use"):
-        trie.count_neighbors(TEXT, counters[0], counters[0])
+        count_neighbors(trie, TEXT, counters[0], counters[0])
     with pytest.raises(ValueError, match="characters"):
-        trie.count_neighbors(TEXT + 4, *counters)
-    trie.count_neighbors(TEXT, *counters)
+        count_neighbors(trie, TEXT + 4, *counters)
+    count_neighbors(trie, TEXT, *counters)
     assert [drain(counter) for counter in counters] == [{1 << 21: 1}, {1 << 21: 1}]

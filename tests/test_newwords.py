@@ -27,8 +27,9 @@ from newwords_definition import lexicon as defined
 from test_failures import ended, put, running, workers_of
 
 from kxcli.corpus import spool
-from kxcli.mining import Discovery, find_words
+from kxcli.mining import Discovery, Selection, find_words
 from kxcli.mining.newwords import alphabet, lexicon
+from kxcli.mining.newwords.listing import list_words
 from kxcli.storage.array_spool import SpooledArray
 from kxcli.tally import key_runs, keys
 
@@ -47,8 +48,8 @@ def rounded(rows):
     return [(word, count, *(v if v is None else round(v, 4) for v in values)) for word, count, *values in rows]
 
 
-def by_definition(text, discovery):
-    return defined(text, discovery.order, discovery.min_count, discovery.thresholds)
+def by_definition(documents, discovery, **options):
+    return defined(documents, discovery.order, discovery.min_count, discovery.thresholds, **options)
 
 
 ALPHABETS = [
@@ -92,7 +93,7 @@ def discoveries(draw):
 
 @given(texts=lists_of_texts(), discovery=discoveries())
 def test_lexicon_equals_the_definition(texts, discovery):
-    assert rounded(find_words(texts, discovery)) == rounded(by_definition("\n".join(texts), discovery))
+    assert rounded(find_words(texts, discovery)) == rounded(by_definition(texts, discovery))
 
 
 @pytest.fixture
@@ -135,9 +136,9 @@ def in_workers(texts, draw):
 @pytest.mark.parametrize("room", [None, 64 * 7])
 @given(texts=lists_of_texts(), discovery=discoveries(), seed=st.integers(0, 1 << 30))
 def test_lexicon_does_not_depend_on_workers(tiny, room, texts, discovery, seed):
-    found = lexicon.find_lexicon(discovery, in_workers(texts, random.Random(seed)), room)
+    found = list_words(lexicon.find_lexicon(discovery, in_workers(texts, random.Random(seed)), room), Selection())
     assert rounded(found) == rounded(find_words(texts, discovery))
-    assert rounded(found) == rounded(by_definition("\n".join(texts), discovery))
+    assert rounded(found) == rounded(by_definition(texts, discovery))
 
 
 @pytest.mark.parametrize("method", ["entropy", "pmi"])
@@ -154,7 +155,8 @@ def test_passes_do_not_depend_on_memory(method):
 
         return reduce
 
-    found = [lexicon.find_lexicon(Discovery(method), noting(room), room) for room in (None, 1 << 10)]
+    lexicons = [lexicon.find_lexicon(Discovery(method), noting(room), room) for room in (None, 1 << 10)]
+    found = [list_words(found, Selection()) for found in lexicons]
     assert found[0] == found[1] != []
     assert passes[None] == passes[1 << 10]
 
@@ -176,10 +178,10 @@ HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 2000)]
 def test_large_vocabulary_equals_the_definition(tmp_path, order):
     text = word_text(random.Random(order), HAN[:300], 2000, 20_000)
     discovery = Discovery("pmi", order, 3, (1.0,))
-    expected = rounded(by_definition(text, discovery))
-    assert max(len(word) for word, *_ in expected) > order
-    assert rounded(find_words([text], discovery)) == expected
-    assert rounded(find_words(text.split("\n"), discovery)) == expected
+    for documents in [text], text.split("\n"):
+        expected = rounded(by_definition(documents, discovery))
+        assert max(len(word) for word, *_ in expected) > order
+        assert rounded(find_words(documents, discovery)) == expected
 
 
 @pytest.mark.full
@@ -191,7 +193,7 @@ def test_more_than_65536_characters_are_distinguished():
         words.append("".join(characters.pop() for _ in range(min(len(characters), draw.randint(1, 8)))))
     text = "\n".join("".join(draw.sample(words, len(words))) for _ in range(2)) + "\n" + "，".join(words[:5000])
     discovery = Discovery("pmi", 6, 2)
-    expected = rounded(by_definition(text, discovery))
+    expected = rounded(by_definition(text.split("\n"), discovery))
     assert len(set("".join(word for word, *_ in expected))) > 1 << 16
     assert rounded(find_words(text.split("\n"), discovery)) == expected
 
@@ -209,7 +211,7 @@ def test_empty_input_has_no_words(texts):
 def test_small_text_has_expected_words():
     """By hand: T = 8, c(天) = 4, c(天气) = 2, so 天气 has log(8 * 2 / (4 * 2)), and 天 stays single."""
     found = find_words(["天气，天", "天气，天。甲乙"], Discovery("pmi", 2, 2, (math.log(2),)))
-    assert rounded(found) == [("天", 2, None, 1.3863, 1.0397), ("天气", 2, 0.6931, 0.6931, 0.6931)]
+    assert rounded(found) == [("天", 2, None, 1.3863, 1.0397, 2), ("天气", 2, 0.6931, 0.6931, 0.6931, 2)]
 
 
 # Thresholds
@@ -304,8 +306,8 @@ def test_non_finite_numbers_are_rejected_or_respected(kxcli, options):
 
 def tsv(rows):
     lines = [
-        (word, count, "" if pmi is None else f"{pmi:.4f}", f"{left:.4f}", f"{right:.4f}")
-        for word, count, pmi, left, right in rows
+        (word, count, "" if pmi is None else f"{pmi:.4f}", f"{left:.4f}", f"{right:.4f}", docs)
+        for word, count, pmi, left, right, docs in rows
     ]
     return "".join("\t".join(map(str, line)) + "\n" for line in lines).encode()
 
@@ -319,10 +321,14 @@ def texts():
     return [(SAMPLES / name).read_text(encoding="utf-8") for name in NAMES]
 
 
+def split_lines(texts):
+    return [line for text in texts for line in text.split("\n")]
+
+
 @pytest.fixture(scope="session")
 def golden(texts):
     """Return the whole lexicon of two samples by the definition."""
-    return by_definition("\n".join(texts), Discovery("pmi", 3, 2))
+    return by_definition(split_lines(texts), Discovery("pmi", 3, 2))
 
 
 def as_records(texts):
@@ -397,8 +403,9 @@ def dictionary():
     return {line.split(" ")[0] for line in Path(jieba.__file__).with_name("dict.txt").read_text("utf-8").splitlines()}
 
 
-def test_new_words_exclude_jiebas_dictionary(kxcli, golden, dictionary):
-    expected = [row for row in golden if len(row[0]) > 1 and row[0] not in dictionary]
+def test_new_words_exclude_jiebas_dictionary(kxcli, texts, golden, dictionary):
+    rows = by_definition(split_lines(texts), Discovery("pmi", 3, 2), has_merged_edges=True)
+    expected = [row for row in rows if len(row[0]) > 1 and row[0] not in dictionary]
     assert 0 < len(expected) < sum(len(row[0]) > 1 for row in golden)
     assert kxcli(*GOLDEN, *as_they_are(None, None)[0]).out == tsv(expected)
 
@@ -443,7 +450,7 @@ def test_unreadable_known_words_fail_before_reading_input(kxcli, name, place):
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged"])
-def test_all_does_not_import_jieba(kxcli, golden, harm):
+def test_all_does_not_import_jieba(kxcli, texts, golden, harm):
     given = (*GOLDEN, *as_they_are(None, None)[0], "-j", 2)
     if harm == "missing":
         put(kxcli, "other/jieba.py", "raise ImportError('no jieba here')\n")
@@ -456,7 +463,8 @@ def test_all_does_not_import_jieba(kxcli, golden, harm):
     assert kxcli(*given, code=1).out == b""  # the damage is detected
     assert kxcli(*given, "--all").out == tsv(golden)
     put(kxcli, "known", "一\n")
-    assert kxcli(*given, "--known", "known").out == tsv(row for row in golden if len(row[0]) > 1)
+    expected = by_definition(split_lines(texts), Discovery("pmi", 3, 2), has_merged_edges=True)
+    assert kxcli(*given, "--known", "known").out == tsv(row for row in expected if len(row[0]) > 1)
 
 
 # Selection, order and format
@@ -467,11 +475,11 @@ def pmi_of(row):
 
 
 def entropy_of(row):
-    return round(min(row[3:]), 4)
+    return round(min(row[3:5]), 4)
 
 
 def score_of(row):
-    return round((row[2] or 0) + min(row[3:]), 4)
+    return round((row[2] or 0) + min(row[3:5]), 4)
 
 
 @pytest.mark.parametrize(("sort", "value"), [("score", score_of), ("pmi", pmi_of), ("entropy", entropy_of)])
@@ -485,18 +493,20 @@ def test_words_are_sorted_by_a_value_and_then_by_code_points(kxcli, golden, sort
 
 def test_options_filter_words(kxcli, golden):
     given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
-    free = [row for row in golden if min(row[3:]) >= 1]
+    free = [row for row in golden if min(row[3:5]) >= 1]
     assert 9 < len(free) < len(golden)
     assert kxcli(*given, "--min-entropy", 1).out == tsv(free)
     assert kxcli(*given, "--min-entropy", 1, "--top", 9, "--sort", "count").out == tsv(free[:9])
-    assert kxcli(*given, "--header", "--top", 1).text.startswith("word\tcount\tpmi\tleft_entropy\tright_entropy\n")
+    assert kxcli(*given, "--header", "--top", 1).text.startswith(
+        "word\tcount\tpmi\tleft_entropy\tright_entropy\tdocs\n"
+    )
 
 
 def test_csv_and_jsonl_have_the_rows_of_tsv(kxcli, golden):
     given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
     expected = [line.split("\t") for line in tsv(golden).decode().splitlines()]
     header, *lines = csv.reader(io.StringIO(kxcli(*given, "-f", "csv").text))
-    assert (header, lines) == (["word", "count", "pmi", "left_entropy", "right_entropy"], expected)
+    assert (header, lines) == (["word", "count", "pmi", "left_entropy", "right_entropy", "docs"], expected)
     assert list(csv.reader(io.StringIO(kxcli(*given, "-f", "csv", "--no-header").text))) == expected
     records = [json.loads(line) for line in kxcli(*given, "-f", "jsonl").text.splitlines()]
     assert [list(record) for record in records] == [header] * len(golden)
@@ -550,7 +560,7 @@ NOTHING = {
     "thresholds": (("--min-count", 1, "--min-pmi", "inf"), SMALL.encode(), b""),
     "entropy": (("--all", "--min-count", 1, "--min-entropy", 99), SMALL.encode(), b""),
     "no word to know": (("--known", "/dev/null"), b"a b c\n" * 99, b""),
-    "fewer than --top": (("--all", "--top", 5), b"a\n" * 32, b"a\t32\t\t3.4657\t3.4657\n"),
+    "fewer than --top": (("--all", "--top", 5), b"a\n" * 32, b"a\t32\t\t3.4657\t3.4657\t32\n"),
 }
 
 
@@ -569,7 +579,7 @@ def test_quiet_silences_the_notes(kxcli):
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "userdict"])
 def test_empty_lexicon_prints_nothing(kxcli, form):
-    header = b"word,count,pmi,left_entropy,right_entropy\n" if form == "csv" else b""
+    header = b"word,count,pmi,left_entropy,right_entropy,docs\n" if form == "csv" else b""
     assert kxcli(*PMI, "-f", form).out == header
 
 
@@ -624,7 +634,7 @@ def test_long_line_equals_the_definition(kxcli, border):
     text = "".join(token + border * (n % 5 == 4) for n, token in enumerate(tokens))
     data = text.encode()
     assert len(data) > 1 << 22  # longer lines of a stream go to disk
-    expected = tsv(find_words(text.split(border) if border else [text], Discovery("pmi")))
+    expected = tsv(find_words([text], Discovery("pmi")))
     put(kxcli, "long.txt", data + b"\n")
     for arguments, stdin in ((["-j", 1, "long.txt"], b""), (["-j", 2, "--shard-size", "100K"], data)):
         assert kxcli(*PMI, "--all", *arguments, stdin=stdin).out == expected

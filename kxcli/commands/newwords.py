@@ -19,17 +19,11 @@ from kxcli.pipelines.unfindable_words import UNFINDABLE
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:
-    from kxcli.corpus.reader_spec import ReaderSpec
-    from kxcli.mining import Discovery, Word
+    from kxcli.mining import Word
     from kxcli.output.rows import Cell
     from kxcli.pipelines.checking import InputCheck
 
-_COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
-_TYPES = {"count": int} | dict.fromkeys(_COLUMNS[2:], float)
-
-# Bytes of memory for a byte of a whole line: the peak above that of an empty run was 10 for a JSON line of 10 MB of
-# "aaa...", 14 for articles, and 25 for a list of empty objects next to the text.
-_LINE_COST = 30
+_TYPES = {"count": int, "pmi": float, "left_entropy": float, "right_entropy": float, "docs": int}
 
 
 @click.command("newwords", cls=Command, rules=RULES)
@@ -59,12 +53,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
     def make_check(session: Session) -> "InputCheck":
         from kxcli.pipelines.checking import make_document_check
+        from kxcli.pipelines.newwords.inputs import make_spec
 
-        return make_document_check(session, _make_spec(session, options["unique_lines"]))
+        return make_document_check(session, make_spec(session, options["unique_lines"]))
 
     with open_session(ctx, make_check) as session:
-        from kxcli.mining import Discovery
-        from kxcli.mining.newwords.discovery import LexiconFilter, select_words
+        from kxcli.mining import Discovery, Selection, Word
+        from kxcli.pipelines.newwords.inputs import list_input_words
 
         report, row_format, top = session.report, session.sink.format, options["top"]
         try:
@@ -73,8 +68,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             raise UsageError(f"--min-pmi: {error}.") from None
         report_missing_kernel(report)
         known = None if options["is_all"] else _read_known(options["known"])
-        word_filter = LexiconFilter(known, options["min_entropy"], options["sort"])
-        words = select_words(_find_words(session, discovery, options["unique_lines"]), word_filter)
+        min_pmi = options["min_pmi"] if discovery.method == "entropy" else None  # pmi applies it to n-grams
+        selection = Selection(known, min_pmi, options["min_entropy"], options["min_docs"], options["sort"])
+        words = list_input_words(session, discovery, selection, unique_lines=options["unique_lines"])
         if row_format == "userdict":
             words = _select_findable(words, session)
         if not words:
@@ -82,38 +78,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         elif top is not None and len(words) < top:
             report.note(f"only {format_count(len(words), 'words')} found (--top {top})")
         words = words[:top]
-        columns = _COLUMNS[:2] if row_format == "userdict" else _COLUMNS
+        columns = Word._fields[:2] if row_format == "userdict" else Word._fields
         session.write_rows(_iter_rows(words, len(columns), has_numbers=session.sink.has_numbers), columns, _TYPES)
-
-
-def _make_spec(session: Session, unique_lines: bool) -> "ReaderSpec":
-    from kxcli.mining.newwords.alphabet import MAX_RECORD
-    from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN
-    from kxcli.pipelines import engines
-    from kxcli.pipelines.inputs import make_reader_spec
-
-    return make_reader_spec(
-        session.source,
-        split_pattern=None if unique_lines else SAFE_SPLIT_PATTERN,
-        max_part=MAX_RECORD,
-        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
-    )
-
-
-def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) -> "list[Word]":
-    """Return the lexicon of the inputs."""
-    from kxcli.mining.newwords.alphabet import CountCharacters, iter_records
-    from kxcli.mining.newwords.lexicon import find_lexicon
-    from kxcli.mining.newwords.lines import FindFirstLines
-    from kxcli.pipelines import corpus_run
-    from kxcli.pipelines.array_corpus import ArrayCorpus
-
-    modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]
-    with corpus_run.open_corpus(session, modules, _make_spec(session, unique_lines)) as corpus:
-        arrays, scratch = ArrayCorpus(corpus, iter_records), corpus.open_scratch()
-        if unique_lines:
-            arrays.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))
-        return find_lexicon(discovery, arrays.run, scratch.room)
 
 
 def _read_known(paths: Iterable[str]) -> frozenset[str]:
@@ -141,6 +107,6 @@ def _select_findable(words: "list[Word]", session: Session) -> "list[Word]":
 
 def _iter_rows(words: "Iterable[Word]", n_columns: int, *, has_numbers: bool) -> "Iterator[Sequence[Cell]]":
     """Yield the first cells of each word; scores have 4 decimals."""
-    for word, count, *scores in words:
-        rounded = [None if score is None else round(score, 4) if has_numbers else f"{score:.4f}" for score in scores]
-        yield (word, count, *rounded)[:n_columns]
+    for word in words:
+        cells = (cell if has_numbers or not isinstance(cell, float) else f"{cell:.4f}" for cell in word)
+        yield tuple(cells)[:n_columns]

@@ -6,19 +6,16 @@ import click
 
 from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
-from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
+from kxcli.commands.option_rules import NO_EFFECT, Rule, has
 from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict")
 
-_PMI = has_value("method", "pmi")
-
 RULES = (
     *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
     Rule("known", NO_EFFECT, has("is_all", "--all"), "--all"),
-    Rule("min_pmi", REQUIRES, _PMI, ""),
 )
 
 
@@ -57,8 +54,8 @@ LEXICON_OPTIONS = (
     ),
     option(
         "--min-pmi X[,X]...",
-        "Minimum pmi, in nats, of n-grams of length 2, 3 and so on; a short list continues with its last step (2,4 as "
-        "2,4,6,8). [default: 2,4,6,8,10, up to --order]",
+        "Minimum pmi, in nats, of words of length 2, 3 and so on, or, with --method pmi, of the n-grams in them; a "
+        "short list continues with its last step (2,4 as 2,4,6,8). [default: none; with --method pmi 2,4,6,8,10]",
         type=ParsedType("numbers", parse_numbers),
     ),
     option(
@@ -66,6 +63,12 @@ LEXICON_OPTIONS = (
         "Minimum entropy, in nats, of the characters on each side of a word.",
         type=NumberRange(min=0),
         default=0.0,
+    ),
+    option(
+        "--min-docs N",
+        "Minimum number of documents with a word.",
+        type=click.IntRange(min=1),
+        default=1,
     ),
     option("--unique-lines", "Count repeated lines once, also those within a record."),
     option("--top K", "Show only the top K words.", type=click.IntRange(min=0)),

@@ -6,6 +6,7 @@ Cost, if the arrays are code points: 2 bytes of disk for most characters, two th
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from kxcli.corpus.diagnostics import Diagnostic
 from kxcli.corpus.shards import ShardTask, TaskReader
 from kxcli.storage.array_spool import ArraySpool, CodeArray, SpooledArray
 
-Convert = Callable[[Iterable[str]], Iterable[CodeArray]]  # texts -> records
+# Texts, each with whether the next one continues it and whether each LF ends a document -> records.
+Convert = Callable[[Iterable[tuple[str, bool, bool]]], Iterable[CodeArray]]
 
 _LF = 10
+_TEXT_PART = attrgetter("text", "has_continuation", "is_lines")
 _RECORD_BITS = 32  # of a place, for a line's number in its record
 
 
@@ -58,7 +61,7 @@ class ConvertingReader:
         self, task: ShardTask, diagnostics: list[Diagnostic], spooled: list[SpooledArray]
     ) -> Iterator[CodeArray]:
         """Yield the arrays of a task; `OutputError` if the disk is full."""
-        for array in self.convert(document.text for document in self.reader(task, diagnostics)):
+        for array in self.convert(map(_TEXT_PART, self.reader(task, diagnostics))):
             if self.spool is not None:
                 spooled.append(self.spool.write(array))
             yield array

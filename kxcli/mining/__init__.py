@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from kxcli.mining.keywords.extraction import Extraction, Keyword
     from kxcli.mining.keywords.job import extract_keywords, learn_idf
     from kxcli.mining.kwic.concordance import Hit, find_concordance
-    from kxcli.mining.newwords.discovery import Discovery, Word
-    from kxcli.mining.newwords.lexicon import find_words
+    from kxcli.mining.newwords.api import find_words
+    from kxcli.mining.newwords.discovery import Discovery
+    from kxcli.mining.newwords.listing import Selection, Word
     from kxcli.mining.segment import Segmentation
     from kxcli.mining.segment.dictionary import Dictionary
     from kxcli.mining.segmenting.splitting import Segmenting, segment_texts, tag_texts
@@ -49,6 +50,7 @@ __all__ = [
     "Row",
     "Segmentation",
     "Segmenting",
+    "Selection",
     "TermMatrix",
     "Testing",
     "Text",
@@ -80,8 +82,9 @@ _MODULES = {
     "keywords.extraction": ("Extraction", "Keyword"),
     "keywords.job": ("extract_keywords", "learn_idf"),
     "kwic.concordance": ("Hit", "find_concordance"),
-    "newwords.discovery": ("Discovery", "Word"),
-    "newwords.lexicon": ("find_words",),
+    "newwords.api": ("find_words",),
+    "newwords.discovery": ("Discovery",),
+    "newwords.listing": ("Selection", "Word"),
     "segment": ("Segmentation",),
     "segment.dictionary": ("Dictionary",),
     "segmenting.splitting": ("Segmenting", "segment_texts", "tag_texts"),

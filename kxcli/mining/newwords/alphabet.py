@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,21 +13,65 @@ from kxcli.batching import iter_batches
 
 Codes = UInt16Array | UInt32Array  # code points of running text: the records of the jobs of newwords
 
+LF = 10  # ends each document of a record
+_VT = "\v"  # instead of an LF within a document; it separates words, too
+
 BITS = 21  # of a character's number, as of a code point
 
 MAX_RECORD = 1 << 20  # characters of a record
 _MIN_RECORD = 1 << 16  # characters; larger arrays are fast, and still fit a core's cache
 
 
-def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
-    """Yield texts as arrays of code points, of 2 bytes if possible.
+class TextPart(NamedTuple):
+    """A part of the input.
 
-    Short texts are joined, with an LF after each. A text of more than 2^20 characters is split at a border, or, in a
-    block of more characters, anywhere.
+    Attributes:
+        text: The text.
+        has_continuation: Whether the next part continues its document.
+        is_lines: Whether each LF ends a document.
     """
-    parts = chain.from_iterable(map(_split_long, texts))
-    for batch in iter_batches(parts, lambda part: len(part) + 1, _MIN_RECORD):
+
+    text: str
+    has_continuation: bool = False
+    is_lines: bool = False
+
+
+def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
+    """Yield documents as arrays of code points: see `iter_part_records`."""
+    return iter_part_records(map(TextPart, texts))
+
+
+def iter_part_records(parts: Iterable[tuple[str, bool, bool]], *, splits_lines: bool = False) -> Iterator[Codes]:
+    """Yield documents as arrays of code points, of 2 bytes if possible.
+
+    Short documents are joined, with an LF after each. A document of more than 2^20 characters is split at a border, or,
+    in a block of more characters, anywhere, and becomes several. A record has whole documents.
+
+    Args:
+        parts: The fields of each `TextPart`.
+        splits_lines: Whether each line of a document is a document.
+    """
+    for batch in iter_batches(_iter_pieces(parts, splits_lines), lambda piece: len(piece) + 1, _MIN_RECORD):
         yield _encode("\n".join([*batch, ""]))
+
+
+def _iter_pieces(parts: Iterable[tuple[str, bool, bool]], splits_lines: bool) -> Iterator[str]:
+    """Yield documents, long ones in pieces.
+
+    Pieces do not depend on the parts of a document. An LF is only between documents.
+    """
+    rest = ""
+    for text, has_continuation, is_lines in parts:
+        if is_lines:
+            yield from [text] if len(text) <= MAX_RECORD else chain.from_iterable(map(_split_long, text.split("\n")))
+            continue
+        *pieces, rest = _split_long(rest + (text if splits_lines else text.replace("\n", _VT)))
+        yield from pieces
+        if not has_continuation:
+            yield rest
+            rest = ""
+    if rest:
+        yield rest
 
 
 def _split_long(text: str) -> Iterator[str]:

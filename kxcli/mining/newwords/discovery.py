@@ -1,15 +1,13 @@
-"""Parameters and results of newwords."""
+"""Parameters of newwords."""
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 
 Method = Literal["pmi", "entropy"]
-Sort = Literal["count", "pmi", "entropy", "score"]
 
 MIN_ORDER, MAX_ORDER = 2, 6
 DEFAULT_ORDER = 4
@@ -58,7 +56,8 @@ class Discovery:
         order: The largest n of the n-grams, 2 to 6; with "entropy", the maximum length of a word.
         min_count: Minimum count of words and of the n-grams in them. By default 32; with "entropy" one per 5,000,000
             characters, from 4 to 32, but always 32 for words in scripts with spaces.
-        min_pmi: Minimum cohesion in nats, for each length from 2; only with "pmi".
+        min_pmi: Minimum cohesion in nats, for each length from 2; with "pmi" that of the n-grams in words, by default
+            2, 4, 6, 8 and 10, with "entropy" that of listed words, by default none.
     """
 
     method: Method = "entropy"
@@ -77,8 +76,6 @@ class Discovery:
             check_type("min_pmi", self.min_pmi, (tuple, list), "a tuple of numbers")
             for position, value in enumerate(self.min_pmi):
                 check_type(f"min_pmi[{position}]", value, Real)
-        if self.method == "entropy" and self.min_pmi is not None:
-            raise ValueError('min_pmi has no effect with the method "entropy"; use the method "pmi"')
         _ = self.thresholds  # raises for invalid thresholds
 
     def min_count_for(self, n_characters: int) -> int:
@@ -100,56 +97,3 @@ class Discovery:
         return expand_thresholds(
             DEFAULT_MIN_PMI[: self.order - 1] if self.min_pmi is None else self.min_pmi, self.order
         )
-
-
-class Word(NamedTuple):
-    """A word of the lexicon, with values in nats; `pmi` is None for one character."""
-
-    word: str
-    count: int  # type: ignore[assignment]  # hides tuple.count
-    pmi: float | None
-    left_entropy: float
-    right_entropy: float
-
-    @property
-    def entropy(self) -> float:
-        """The smaller of the entropies."""
-        return min(self.left_entropy, self.right_entropy)
-
-    @property
-    def score(self) -> float:
-        """The sum of cohesion and entropy."""
-        return (self.pmi or 0.0) + self.entropy
-
-
-_DECIMALS = 4  # values are compared as they are printed
-
-_VALUES: dict[Sort, Callable[[Word], float]] = {
-    "count": lambda word: word.count,
-    "pmi": lambda word: float("-inf") if word.pmi is None else round(word.pmi, _DECIMALS),
-    "entropy": lambda word: round(word.entropy, _DECIMALS),
-    "score": lambda word: round(word.score, _DECIMALS),
-}
-
-
-@dataclass(frozen=True)
-class LexiconFilter:
-    """The selection and order of words.
-
-    Args:
-        known: Words that are not new; if None, all words are selected, including single characters.
-        min_entropy: Minimum of the smaller entropy.
-        sort: The value to sort by, the largest first; equal words are sorted by code points.
-    """
-
-    known: frozenset[str] | None = None
-    min_entropy: float = 0.0
-    sort: Sort = "count"
-
-
-def select_words(words: Iterable[Word], choice: LexiconFilter) -> list[Word]:
-    """Return the selected words in their order."""
-    kept = [word for word in words if round(word.entropy, _DECIMALS) >= choice.min_entropy]
-    if choice.known is not None:
-        kept = [word for word in kept if len(word.word) > 1 and word.word not in choice.known]
-    return sorted(kept, key=lambda word: (-_VALUES[choice.sort](word), word.word))

@@ -1,28 +1,26 @@
 """The passes from a corpus to its lexicon."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.newwords import branching, coarse
-from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
+from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
 from kxcli.mining.newwords.cohesion import compute_cohesion, compute_word_cohesion
-from kxcli.mining.newwords.discovery import Discovery, Word
+from kxcli.mining.newwords.discovery import Discovery
+from kxcli.mining.newwords.entries import LexiconTable
 from kxcli.mining.newwords.grams import CountNgrams, NgramPass, Ngrams
-from kxcli.mining.newwords.neighbors import BranchingEntropies, CountNeighbors, WordSearch, compute_entropies
+from kxcli.mining.newwords.neighbors import SideCounts, measure_contexts
 from kxcli.mining.newwords.spelling import Reduce
-from kxcli.mining.newwords.trie import LAST, SHIFT, make_word_keys
+from kxcli.mining.newwords.trie import LAST, SHIFT
 from kxcli.tally.key_runs import KeyRun, merge_key_runs
 
 _CHARACTERS_PER_BUCKET = 4  # low enough that few rare n-grams share the bucket of a frequent one
 _MIN_BITS, _MAX_BITS = 10, 23  # the largest buckets take 32 MB in each process
 
 
-def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> list[Word]:
-    """Return the lexicon of a corpus, by falling count and then by code points.
+def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> LexiconTable:
+    """Return the lexicon of a corpus.
 
     Args:
         discovery: How words are found.
@@ -32,9 +30,11 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     """
     counts = reduce(CountCharacters(), None, "characters")
     alphabet = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.min_count_for)
+    left, right = SideCounts(len(alphabet.codes) - 1), SideCounts(len(alphabet.codes) - 1)
     if not alphabet.total:
-        return []
-    left, right = BranchingEntropies(len(alphabet.codes) - 1), BranchingEntropies(len(alphabet.codes) - 1)
+        empty = np.empty(0, dtype=np.int64)
+        sides = left.to_sides(empty)
+        return LexiconTable([], empty, np.empty(0), empty, empty, sides, sides, Ngrams(alphabet, ()))
     order = discovery.order + (discovery.method == "entropy")
     counted = count_ngrams(alphabet, order, reduce, room, left, right)
     grams = Ngrams(alphabet, counted.levels[: discovery.order - 1])
@@ -44,54 +44,18 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     else:
         found = coarse.find_vocabulary(grams, values, discovery, reduce)
     found = found.select_frequent(alphabet.min_count)
-
-    keys, numbers = make_word_keys(found.words, found.counts, len(alphabet.codes) - 1)
-    pairs = reduce(CountNeighbors(), WordSearch(alphabet, keys, numbers), "neighbors")
-    words = [
-        *_iter_single_words(alphabet, found.singles, left.values(), right.values()),
-        *zip(
-            found.words.to_texts(alphabet),
-            found.counts.tolist(),
-            compute_word_cohesion(found.words, values, grams).tolist(),
-            compute_entropies(pairs.left.parts(room), len(found.counts))[1:].tolist(),
-            compute_entropies(pairs.right.parts(room), len(found.counts))[1:].tolist(),
-            strict=True,
-        ),
-    ]
-    return [Word(*word) for word in sorted(words, key=lambda word: (-word[1], word[0]))]
-
-
-def _iter_single_words(
-    alphabet: Alphabet, counts: IntArray, left: FloatArray, right: FloatArray
-) -> Iterator[tuple[str, int, None, float, float]]:
-    """Yield the fields of words of one character."""
-    for number in np.flatnonzero(counts).tolist():
-        yield chr(alphabet.codes[number]), int(counts[number]), None, float(left[number]), float(right[number])
-
-
-def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:
-    """Return the lexicon of texts, the most frequent words first.
-
-    Known words and single characters are included. Texts are read once and kept in memory, at 2 bytes a character, or
-    4 near characters beyond U+FFFF.
-
-    Args:
-        texts: Strings.
-        discovery: How words are found.
-
-    Raises:
-        TypeError: A text is not a string; names its position.
-    """
-    strings = iter_strings("texts", texts)
-    discovery = Discovery() if discovery is None else discovery
-    check_type("discovery", discovery, Discovery)
-    records = list(iter_records(strings))
-
-    def reduce(job: Any, shared: Any, what: str) -> Any:
-        job.setup(shared)
-        return job.finish(job.map(records)) if records else None
-
-    return find_lexicon(discovery, reduce)
+    singles = np.flatnonzero(found.singles)
+    contexts = measure_contexts(found.words, found.counts, alphabet, reduce, room)
+    return LexiconTable(
+        [*map(chr, alphabet.codes[singles].tolist()), *found.words.to_texts(alphabet)],
+        np.concatenate((found.singles[singles], found.counts)),
+        np.concatenate((np.full(len(singles), np.nan), compute_word_cohesion(found.words, values, grams))),
+        np.concatenate((alphabet.counts[singles], contexts.occurrences)),
+        np.concatenate((contexts.character_docs[singles], contexts.docs)),
+        left.to_sides(singles).append(contexts.left),
+        right.to_sides(singles).append(contexts.right),
+        counted,
+    ).sort()
 
 
 def count_ngrams(
@@ -99,8 +63,8 @@ def count_ngrams(
     order: int,
     reduce: Reduce,
     room: int | None,
-    left: BranchingEntropies,
-    right: BranchingEntropies,
+    left: SideCounts,
+    right: SideCounts,
 ) -> Ngrams:
     """Count n-grams order by order, and add the neighbors of single characters."""
     found = Ngrams(alphabet, ())
@@ -124,9 +88,7 @@ def _choose_bucket_bits(n_characters: int) -> int:
     return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _MIN_BITS), _MAX_BITS)
 
 
-def _count_pairs(
-    grams: Iterable[KeyRun], min_count: int, left: BranchingEntropies, right: BranchingEntropies
-) -> KeyRun:
+def _count_pairs(grams: Iterable[KeyRun], min_count: int, left: SideCounts, right: SideCounts) -> KeyRun:
     """Return the frequent pairs of characters, and add all pairs to both entropies."""
     frequent = []
     for keys, counts in grams:

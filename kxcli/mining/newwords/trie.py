@@ -130,19 +130,34 @@ class PythonTrie:
             np.add.at(counts, 2 * level.take(starts[is_aligned]) + 1, 1)
             is_cut_within |= is_aligned
 
-    def count_neighbors(self, ids: UInt32Array, before: PythonKeyCounter, after: PythonKeyCounter, /) -> None:
-        """Count `pack_pair` of each word and the character before it, and after it."""
-        for length, starts, words in self._iter_occurrences(ids):
+    def count_neighbors(
+        self,
+        ids: UInt32Array,
+        documents: UInt32Array,
+        last: UInt32Array,
+        counts: IntArray,
+        before: PythonKeyCounter,
+        after: PythonKeyCounter,
+        /,
+    ) -> None:
+        """Count `pack_pair` of each word and its neighbors, and the documents with it."""
+        for node, document in zip(ids.tolist(), documents.tolist(), strict=True):
+            _count_document(node, document, last, counts)
+        for length, starts, nodes in self._iter_occurrences(ids):
+            words = self._get_words(nodes)
             before.add(pack_pair(words, ids.take(starts - 1)))
             after.add(pack_pair(words, ids.take(starts + length)))
+            if length > 1:
+                for node, document in zip(nodes.tolist(), documents.take(starts).tolist(), strict=True):
+                    _count_document(node, document, last, counts)
 
     def count_segments(
         self, ids: UInt32Array, order: int, max_length: int, characters: IntArray, words: IntArray, /
     ) -> bytes:
         """Cut each block wherever no word spans, and count the segments."""
         longest, word_at = np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.uint32)
-        for length, at, found in self._iter_occurrences(ids):
-            longest[at], word_at[at] = length, found
+        for length, at, nodes in self._iter_occurrences(ids):
+            longest[at], word_at[at] = length, self._get_words(nodes)
         reach = np.maximum.accumulate(np.arange(len(ids)) + np.maximum(longest, 1))
         starts = np.flatnonzero(np.concatenate(([True], reach[:-1] <= np.arange(1, len(ids)))))
         lengths = np.diff(starts, append=len(ids))
@@ -170,18 +185,28 @@ class PythonTrie:
             yield nodes
             nodes = self._find(nodes, _shift(ids, n))
 
-    def _iter_occurrences(self, ids: UInt32Array) -> Iterator[tuple[int, IntArray, UInt32Array]]:
-        """Yield a length, and the starts and numbers of all words of that length."""
+    def _get_words(self, nodes: UInt32Array) -> UInt32Array:
+        """Return the number of the word that ends at each node, or 0."""
         assert self._values is not None
+        return self._values.take(nodes).astype(np.uint32)
+
+    def _iter_occurrences(self, ids: UInt32Array) -> Iterator[tuple[int, IntArray, UInt32Array]]:
+        """Yield a length, and the starts and nodes of all words of that length."""
         starts, length = np.flatnonzero(ids), 1
         nodes = ids.take(starts)
         while len(starts):
-            words = self._values.take(nodes)
-            at = np.flatnonzero(words)
-            yield length, starts.take(at), words.take(at).astype(np.uint32)
+            at = np.flatnonzero(self._get_words(nodes))
+            yield length, starts.take(at), nodes.take(at)
             nodes = self._find(nodes, ids.take(starts + length, mode="clip"))
             starts, nodes = starts[nodes != 0], nodes[nodes != 0]
             length += 1
+
+
+def _count_document(node: int, document: int, last: UInt32Array, counts: IntArray) -> None:
+    """Add 1 to the documents of a node if this is a new one."""
+    if node and last[node] != document:
+        last[node] = document
+        counts[node] += 1
 
 
 def _shift(values: AnyArray, n: int) -> AnyArray:

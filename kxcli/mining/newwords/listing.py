@@ -1,0 +1,121 @@
+"""The list of words that users see: a selection of the lexicon in an order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import BoolArray, FloatArray, IntArray
+from kxcli.mining.newwords.discovery import expand_thresholds
+from kxcli.mining.newwords.entries import LexiconTable, Sides
+
+Sort = Literal["count", "pmi", "entropy", "score"]
+
+_DECIMALS = 4  # values are compared as they are printed
+
+
+class Word(NamedTuple):
+    """A listed word, with values in nats; `pmi` is None for one character."""
+
+    word: str
+    count: int  # type: ignore[assignment]  # hides tuple.count
+    pmi: float | None
+    left_entropy: float
+    right_entropy: float
+    docs: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Select and order words.
+
+    Args:
+        known: Words that are not new; if None, all words are listed, including single characters, and each edge of a
+            block counts as a distinct neighbor. Otherwise all edges count as one neighbor.
+        min_pmi: Minimum cohesion in nats for each length from 2; a short list is continued by its last step.
+        min_entropy: Minimum of the smaller entropy in nats.
+        min_docs: Minimum number of documents.
+        sort: The value to sort by, the largest first; equal words are sorted by code points.
+    """
+
+    known: frozenset[str] | None = None
+    min_pmi: tuple[float, ...] | None = None
+    min_entropy: float = 0.0
+    min_docs: int = 1
+    sort: Sort = "count"
+
+
+class _Scores(NamedTuple):
+    """The values of each word, shape (n,) each."""
+
+    pmi: FloatArray
+    left: FloatArray
+    right: FloatArray
+
+
+def list_words(lexicon: LexiconTable, selection: Selection) -> list[Word]:
+    """Return the selected words in their order."""
+    if selection.known is not None:
+        lexicon = lexicon.take(_find_new(lexicon, selection.known))
+    scores = _score(lexicon, is_merged=selection.known is not None)
+    rows = np.flatnonzero(_reach_limits(lexicon, scores, selection))
+    values = _SORT_VALUES[selection.sort](lexicon, scores)[rows].tolist()
+    order = sorted(range(len(rows)), key=lambda at: (-values[at], lexicon.words[rows[at]]))
+    return _make_words(lexicon, scores, rows[order].tolist())
+
+
+def _find_new(lexicon: LexiconTable, known: frozenset[str]) -> IntArray:
+    """Return the rows of the words of two or more characters that are not known."""
+    is_new = [len(word) > 1 and word not in known for word in lexicon.words]
+    return np.flatnonzero(np.array(is_new, dtype=np.bool_))
+
+
+def _score(lexicon: LexiconTable, *, is_merged: bool) -> _Scores:
+    def get_entropy(sides: Sides) -> FloatArray:
+        return sides.merged_entropy if is_merged else sides.entropy
+
+    return _Scores(lexicon.pmi, get_entropy(lexicon.left), get_entropy(lexicon.right))
+
+
+def _reach_limits(lexicon: LexiconTable, scores: _Scores, selection: Selection) -> BoolArray:
+    """Return whether each word reaches the minimum values."""
+    mask: BoolArray = (_get_entropy(lexicon, scores) >= selection.min_entropy) & (lexicon.docs >= selection.min_docs)
+    if selection.min_pmi is not None:
+        lengths = np.array([len(word) for word in lexicon.words], dtype=np.int64)
+        longest = max(len(selection.min_pmi) + 1, int(lengths.max(initial=2)))
+        thresholds = np.array([-np.inf, -np.inf, *expand_thresholds(selection.min_pmi, longest)])
+        mask &= np.where(lengths > 1, scores.pmi.round(_DECIMALS) >= thresholds[lengths], True)
+    return mask
+
+
+def _get_pmi(_lexicon: LexiconTable, scores: _Scores) -> FloatArray:
+    return np.where(np.isnan(scores.pmi), -np.inf, scores.pmi.round(_DECIMALS))
+
+
+def _get_entropy(_lexicon: LexiconTable, scores: _Scores) -> FloatArray:
+    return np.minimum(scores.left, scores.right).round(_DECIMALS)
+
+
+def _get_score(_lexicon: LexiconTable, scores: _Scores) -> FloatArray:
+    return (np.nan_to_num(scores.pmi) + np.minimum(scores.left, scores.right)).round(_DECIMALS)
+
+
+_SORT_VALUES: dict[Sort, Callable[[LexiconTable, _Scores], FloatArray | IntArray]] = {
+    "count": lambda lexicon, _: lexicon.counts,
+    "pmi": _get_pmi,
+    "entropy": _get_entropy,
+    "score": _get_score,
+}
+
+
+def _make_words(lexicon: LexiconTable, scores: _Scores, rows: Sequence[int]) -> list[Word]:
+    """Return some words in an order."""
+    counts, docs = lexicon.counts.tolist(), lexicon.docs.tolist()
+    pmi, left, right = (values.tolist() for values in scores)
+    return [
+        Word(
+            lexicon.words[row], counts[row], None if np.isnan(pmi[row]) else pmi[row], left[row], right[row], docs[row]
+        )
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""`newwords` over the inputs of a run."""
