@@ -14,5 +14,6 @@ int add_run_functions(PyObject *module);
 int add_segment_types(PyObject *module);
 int add_counter_type(PyObject *module);
 int add_gram_functions(PyObject *module);
+int add_lexicon_type(PyObject *module);
 
 #endif

@@ -4,7 +4,7 @@
 #include "layout.h"
 #include "objects.h"
 
-#define INTERFACE 9 /* raised with every change of a signature, so that Python refuses an old build */
+#define INTERFACE 10 /* raised with every change of a signature, so that Python refuses an old build */
 
 /* Fill the key with random bytes; 0, or -1 with an exception. */
 static int choose_hash_key(HashKey *key)
@@ -23,7 +23,8 @@ static int execute(PyObject *module)
 {
     ModuleState *state = PyModule_GetState(module);
     if (choose_hash_key(&state->hash_key) || add_run_functions(module) || add_segment_types(module) ||
-        add_counter_type(module) || add_key_types(module) || add_newwords_types(module) || add_gram_functions(module))
+        add_counter_type(module) || add_key_types(module) || add_newwords_types(module) || add_gram_functions(module) ||
+        add_lexicon_type(module))
         return -1;
     PyObject *layout = PyLong_FromUnsignedLongLong(LAYOUT_MARK);
     int failure = PyModule_AddObjectRef(module, "LAYOUT", layout);

@@ -208,6 +208,26 @@ class KeyCounter:
     def n_bytes(self) -> int:
         """Bytes of memory."""
 
+class UnigramLexicon:
+    """The most probable words of texts; `kxcli.mining.segment.lexicon.PythonLexicon` is its slow twin.
+
+    Nodes are words and their beginnings, numbered from 1; a key is the node of a beginning without its last character (0
+    for none), shifted by 21 bits, and the code point of that character.
+
+    Args:
+        keys: The key (uint64) of each node.
+        weights: The log probability (double) of the word at each node from 0, minus infinity for none.
+        kinds: A byte for each code point: 1 or 2 if it is of a script without or with spaces, plus 4 for marks.
+        no_word: The log probability of another character.
+
+    Raises:
+        ValueError: An array has a wrong size or an impossible value; so does the method.
+    """
+
+    def __init__(self, keys: Buffer, weights: Buffer, kinds: Buffer, no_word: float, /) -> None: ...
+    def find_word_ends(self, points: Buffer, /) -> bytes:
+        """Return the end (uint32) of each word of the best cut of code points (uint32)."""
+
 class Trie:
     """N-grams or words by their characters; `kxcli.mining.newwords.trie.PythonTrie` is its slow twin.
 

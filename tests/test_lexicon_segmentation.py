@@ -3,14 +3,16 @@
 import math
 from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 from conftest import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kxcli.kernel import load_kernel
 from kxcli.mining import Segmentation, Segmenting, segment_texts
 from kxcli.mining.segment.dictionary import Dictionary
-from kxcli.mining.segment.lexicon import load_lexicon_tokenizer, split_units
+from kxcli.mining.segment.lexicon import PythonLexicon, load_lexicon_tokenizer, split_units
 
 LEXICON = "中 4\n中国 9\n国人 3\n人 7\n国 2\n中国人民 5\n民 1\nK线图 6\n线 2\n哆啦A梦 3\nภาษา 5\nไทย 4\nか 2\nかな 3\n"
 
@@ -34,19 +36,57 @@ def find_best_cuts(text, counts):
     return [list(words) for words, value in found.items() if value > best - 1e-9]
 
 
-@given(
-    text=st.text("中国人民日A9 ，", min_size=1, max_size=9),
-    counts=st.dictionaries(st.text("中国人民A", min_size=1, max_size=4), st.integers(1, 50), min_size=1, max_size=12),
-)
+def make_python_lexicon(counts):
+    total = math.log(sum(counts.values()))
+    return PythonLexicon({word: math.log(count) - total for word, count in counts.items()}, -total)
+
+
+COUNTS = st.dictionaries(st.text("中国人民A", min_size=1, max_size=4), st.integers(1, 50), min_size=1, max_size=12)
+
+
+@given(text=st.text("中国人民日A9 ，", min_size=1, max_size=9), counts=COUNTS)
 @examples(150)
 def test_cut_has_the_largest_product_of_probabilities(text, counts):
-    found = load_lexicon_tokenizer(counts)(text)
+    found = make_python_lexicon(counts).cut(text)
     assert "".join(found) == text
     assert found in find_best_cuts(text, counts)
 
 
-def test_equal_cuts_take_the_longest_first_word():
-    assert load_lexicon_tokenizer({"甲乙": 2, "乙丙": 2, "甲": 2, "丙": 2})("甲乙丙") == ["甲乙", "丙"]
+@given(text=st.text("中国人民日A9 ，ไุ\u0301あ\u3099\U00020000\U000e0100\ud800"), counts=COUNTS)
+@examples(200)
+def test_kernel_cuts_as_its_twin(text, counts):
+    if load_kernel() is None:
+        pytest.skip("there is no kernel")
+    assert load_lexicon_tokenizer(counts)(text) == make_python_lexicon(counts).cut(text)
+
+
+KEYS, WEIGHTS, KINDS = np.array([20013], np.uint64), np.array([-np.inf, -1.0]), np.zeros(0x110000, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (KEYS, WEIGHTS[:1], KINDS, -1.0),
+        (KEYS, WEIGHTS, KINDS[1:], -1.0),
+        (KEYS, np.array([-1.0, -1.0]), KINDS, -1.0),
+        (KEYS, np.array([-np.inf, np.nan]), KINDS, -1.0),
+        (KEYS, WEIGHTS, KINDS, -np.inf),
+        (b"1234567", WEIGHTS, KINDS, -1.0),
+    ],
+)
+def test_kernel_refuses_bad_arrays(arguments):
+    kernel = load_kernel()
+    if kernel is None:
+        pytest.skip("there is no kernel")
+    with pytest.raises(ValueError, match=r"do not belong|no logarithms|not an aligned array"):
+        kernel.UnigramLexicon(*arguments)
+    with pytest.raises(ValueError, match="no code points"):
+        kernel.UnigramLexicon(KEYS, WEIGHTS, KINDS, -1.0).find_word_ends(np.array([0x110000], np.uint32))
+
+
+@pytest.mark.parametrize("load", [load_lexicon_tokenizer, lambda counts: make_python_lexicon(counts).cut])
+def test_equal_cuts_take_the_longest_first_word(load):
+    assert load({"甲乙": 2, "乙丙": 2, "甲": 2, "丙": 2})("甲乙丙") == ["甲乙", "丙"]
 
 
 @pytest.mark.parametrize(

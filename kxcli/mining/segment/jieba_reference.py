@@ -110,6 +110,10 @@ class JiebaTokenizer:
         """Words of frequency 0; jieba splits them into characters if its HMM joins them."""
         return frozenset(self._splits)
 
+    def suggest_frequency(self, word: str) -> int:
+        """Return the lowest frequency that makes a word more probable than its parts."""
+        return self._tokenizer.suggest_freq(word, tune=False)  # type: ignore[no-any-return]
+
     def cut(self, text: str, *, hmm: bool) -> list[str]:
         """Cut in jieba's default mode."""
         self._finalseg.Force_Split_Words = self._splits

@@ -7,16 +7,22 @@ combining marks belong to the character before them.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
-from kxcli.arrays import BoolArray
+from kxcli.arrays import BoolArray, FloatArray, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays.code_points import to_code_points
+from kxcli.kernel import load_kernel
 from kxcli.mining.text.character_tables import TABLE_END, make_letter_table, make_mark_table, make_spaced_table
 
 # After a character that is no part of a word: white space, and marks of ASCII, Chinese and full width.
 SPLIT_AFTER_PUNCTUATION = r"(?<=[\t\n !-/:-@\[-`{-~、-〃「-】！-／：-＠])"
+
+_POINT_BITS = 21  # of a code point in a key
 
 
 def parse_lexicon(text: str) -> dict[str, int]:
@@ -64,41 +70,84 @@ def load_lexicon_tokenizer(counts: Mapping[str, int]) -> Callable[[str], list[st
     character that is no word counts as one with the count 1.
 
     Args:
-        counts: The count of each word.
+        counts: The count of each word, one over 0.
     """
-    total = math.log(max(1, sum(counts.values())))
-    weights = dict.fromkeys((word[:end] for word in counts for end in range(1, len(word))), -math.inf)
-    weights.update((word, math.log(count) - total) for word, count in counts.items() if count)
+    total = math.log(sum(counts.values()))
+    weights = {word: math.log(count) - total for word, count in counts.items() if count}
+    kernel = load_kernel()
+    if kernel is None:
+        return PythonLexicon(weights, -total).cut
+    find_word_ends: Callable[[UInt32Array], bytes] = kernel.UnigramLexicon(
+        *_make_trie(weights), _make_kinds(), -total
+    ).find_word_ends
 
     def cut(text: str) -> list[str]:
-        units = split_units(text)
-        return list(_iter_words(units, _find_ends(units, weights, -total)))
+        ends = memoryview(find_word_ends(to_code_points(text))).cast("I").tolist()
+        return [text[start:end] for start, end in pairwise([0, *ends])]
 
     return cut
 
 
-def _find_ends(units: list[str], weights: Mapping[str, float], no_word: float) -> list[int]:
-    """Return for each unit the end of the first word of the best cut from there on."""
-    n_units = len(units)
-    best, ends = [0.0] * (n_units + 1), [0] * n_units
-    for start in range(n_units - 1, -1, -1):
-        word, end = units[start], start + 1
-        weight = weights.get(word)
-        best_sum = (no_word if weight is None or weight == -math.inf else weight) + best[end]
-        best_end = end
-        while weight is not None and end < n_units:
-            word += units[end]
-            end += 1
-            weight = weights.get(word)
-            if weight is not None and weight + best[end] >= best_sum:
-                best_sum, best_end = weight + best[end], end
-        best[start], ends[start] = best_sum, best_end
-    return ends
+def _make_trie(weights: Mapping[str, float]) -> tuple[UInt64Array, FloatArray]:
+    """Return the keys of the nodes of words and their beginnings, and their weights from node 0."""
+    nodes: dict[str, int] = {}
+    keys, by_node = list[int](), [-math.inf]
+    for word, weight in weights.items():
+        node = 0
+        for end in range(1, len(word) + 1):
+            parent, node = node, nodes.setdefault(word[:end], len(nodes) + 1)
+            if node > len(keys):
+                keys.append(parent << _POINT_BITS | ord(word[end - 1]))
+                by_node.append(-math.inf)
+        by_node[node] = weight
+    return np.array(keys, dtype=np.uint64), np.array(by_node)
 
 
-def _iter_words(units: list[str], ends: list[int]) -> Iterable[str]:
-    start = 0
-    while start < len(units):
-        end = ends[start]
-        yield units[start] if end == start + 1 else "".join(units[start:end])
-        start = end
+def _make_kinds() -> UInt8Array:
+    """Return for each code point how it is part of words, for the kernel."""
+    letters, spaced, marks = make_letter_table(), make_spaced_table(), make_mark_table()
+    kinds = ((letters & ~spaced) + 2 * spaced + 4 * marks).astype(np.uint8)
+    higher = np.full(sys.maxunicode - TABLE_END, kinds[TABLE_END], dtype=np.uint8)
+    return np.concatenate((kinds, higher))
+
+
+class PythonLexicon:
+    """The slow twin of `kxcli._kernel.UnigramLexicon`.
+
+    Args:
+        weights: The log probability of each word.
+        no_word: The log probability of another character.
+    """
+
+    def __init__(self, weights: Mapping[str, float], no_word: float) -> None:
+        self._weights = dict.fromkeys((word[:end] for word in weights for end in range(1, len(word))), -math.inf)
+        self._weights.update(weights)
+        self._no_word = no_word
+
+    def cut(self, text: str) -> list[str]:
+        """Return the tokens of a text."""
+        units = split_units(text)
+        ends = self._find_ends(units)
+        words, start = [], 0
+        while start < len(units):
+            words.append("".join(units[start : ends[start]]))
+            start = ends[start]
+        return words
+
+    def _find_ends(self, units: list[str]) -> list[int]:
+        """Return for each unit the end of the first word of the best cut from there on."""
+        n_units = len(units)
+        best, ends = [0.0] * (n_units + 1), [0] * n_units
+        for start in range(n_units - 1, -1, -1):
+            word, end = units[start], start + 1
+            weight = self._weights.get(word)
+            best_sum = (self._no_word if weight in (None, -math.inf) else weight) + best[end]
+            best_end = end
+            while weight is not None and end < n_units:
+                word += units[end]
+                end += 1
+                weight = self._weights.get(word)
+                if weight is not None and weight + best[end] >= best_sum:
+                    best_sum, best_end = weight + best[end], end
+            best[start], ends[start] = best_sum, best_end
+        return ends
