@@ -21,11 +21,12 @@ static size_t find_unit_end(const UnigramLexicon *lexicon, const uint32_t *point
 /* Return the node of a longer beginning of a word, 0 if there is none. */
 static uint32_t extend_node(const UnigramLexicon *lexicon, uint32_t node, const uint32_t *points, size_t n)
 {
+    uint32_t value;
     for (size_t i = 0; i < n; i++) {
         uint64_t key = (uint64_t)node << POINT_BITS | points[i];
         if (key == 0)
             return 0;
-        key_numbers_find(&lexicon->nodes, &key, 1, &node);
+        key_table_find(&lexicon->nodes, &key, 1, &node, &value);
         if (node == 0)
             return 0;
     }

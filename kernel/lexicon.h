@@ -11,7 +11,7 @@
 #define UNIT_MARK 4
 
 typedef struct {
-    KeyNumbers nodes;      /* of words and their beginnings, from 1: the key is the parent's node and a code point */
+    KeyTable nodes;        /* of words and their beginnings, from 1: the key is the parent's node and a code point */
     const double *weights; /* of each node from 0, -INFINITY if no word ends there */
     const uint8_t *kinds;  /* of each code point */
     double no_word;        /* the weight of what is no word and cannot be cut */

@@ -19,7 +19,7 @@ typedef struct {
 static void dealloc(PyObject *self)
 {
     LexiconObject *object = (LexiconObject *)self;
-    key_numbers_free(&object->lexicon.nodes);
+    key_table_free(&object->lexicon.nodes);
     if (object->keys.obj != NULL)
         PyBuffer_Release(&object->keys);
     if (object->weights.obj != NULL)
@@ -50,7 +50,7 @@ static bool fill(LexiconObject *object)
     }
     object->lexicon.weights = weights;
     object->lexicon.kinds = object->kinds.buf;
-    if (key_numbers_init(&object->lexicon.nodes, object->keys.buf, (size_t)n_keys))
+    if (key_table_init(&object->lexicon.nodes, object->keys.buf, NULL, (size_t)n_keys, 1))
         return true;
     PyErr_NoMemory();
     return false;

@@ -211,8 +211,8 @@ class KeyCounter:
 class UnigramLexicon:
     """The most probable words of texts; `kxcli.mining.segment.lexicon.PythonLexicon` is its slow twin.
 
-    Nodes are words and their beginnings, numbered from 1; a key is the node of a beginning without its last character (0
-    for none), shifted by 21 bits, and the code point of that character.
+    Nodes are words and their beginnings, numbered from 1. A key is the node of a beginning without its last character,
+    0 for none, shifted by 21 bits, and the code point of that character.
 
     Args:
         keys: The key (uint64) of each node.

@@ -89,7 +89,7 @@ def load_lexicon_tokenizer(counts: Mapping[str, int]) -> Callable[[str], list[st
 
 
 def _make_trie(weights: Mapping[str, float]) -> tuple[UInt64Array, FloatArray]:
-    """Return the keys of the nodes of words and their beginnings, and their weights from node 0."""
+    """Return the keys of words and their beginnings, and the weight of each node."""
     nodes: dict[str, int] = {}
     keys, by_node = list[int](), [-math.inf]
     for word, weight in weights.items():
