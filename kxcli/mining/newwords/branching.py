@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kxcli.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from kxcli.mining.newwords.alphabet import Alphabet
 from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Ngrams
@@ -79,7 +80,8 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
         (shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)
     ]
     words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.min_count_spaced}
-    return Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)
+    is_aligned = tuple(10 * aligned >= 9 * count for aligned, count in zip(found.aligned, counts, strict=True))
+    return Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)._replace(is_aligned=is_aligned)
 
 
 def compute_boundary_scores(
@@ -187,9 +189,15 @@ def _find_closed(grams: Ngrams, unspaced: Sequence[BoolArray]) -> list[BoolArray
     return closed
 
 
+def find_unspaced_characters(alphabet: Alphabet) -> BoolArray:
+    """Return for each character whether it is of a script without spaces."""
+    is_unspaced: BoolArray = np.searchsorted(_SPACED, alphabet.codes, side="right") % 2 == 0
+    return is_unspaced
+
+
 def _find_unspaced(grams: Ngrams) -> list[BoolArray]:
     """Return for each length from 1 whether n-grams are of scripts without spaces."""
-    mask = np.searchsorted(_SPACED, grams.alphabet.codes, side="right") % 2 == 0
+    mask = find_unspaced_characters(grams.alphabet)
     masks = [mask]
     for level in grams.levels:
         masks.append(masks[-1].take(level.prefixes) & mask.take(level.last))

@@ -21,13 +21,19 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     """
     found = []
     for n, level in enumerate(grams.levels, 2):
-        products = np.zeros(len(level.counts))  # the largest c(a) c(b)
-        for prefixes, suffixes in _iter_cuts(np.arange(len(products), dtype=np.uint32), n, grams):
-            np.maximum(products, prefixes * suffixes.astype(np.float64), out=products)
         values = np.full(len(level.counts), -np.inf)
-        values[1:] = np.log(grams.alphabet.total * level.counts[1:].astype(np.float64) / products[1:])
+        values[1:] = compute_cohesion_of(np.arange(1, len(values), dtype=np.uint32), n, grams)
         found.append(values)
     return found
+
+
+def compute_cohesion_of(numbers: UInt32Array, n: int, grams: Ngrams) -> FloatArray:
+    """Return the cohesion of some n-grams in nats, given their numbers, which are not 0."""
+    products = np.zeros(len(numbers))  # the largest c(a) c(b)
+    for prefixes, suffixes in iter_cuts(numbers, n, grams, grams.counts):
+        np.maximum(products, prefixes * suffixes.astype(np.float64), out=products)
+    values: FloatArray = np.log(grams.alphabet.total * grams.counts[n - 1][numbers].astype(np.float64) / products)
+    return values
 
 
 def find_cohesive(values: Sequence[FloatArray], thresholds: Sequence[float], grams: Ngrams) -> list[BoolArray]:
@@ -37,8 +43,8 @@ def find_cohesive(values: Sequence[FloatArray], thresholds: Sequence[float], gra
         kept = value >= threshold
         kept[0] = False  # no n-gram
         for gram in (1 + np.flatnonzero(np.abs(value[1:] - threshold) < _TIE)).tolist():
-            count = grams.alphabet.total * int(grams.levels[n - 2].counts[gram])
-            parts = _iter_cuts(np.array([gram], dtype=np.uint32), n, grams)
+            count = grams.alphabet.total * int(grams.counts[n - 1][gram])
+            parts = iter_cuts(np.array([gram], dtype=np.uint32), n, grams, grams.counts)
             kept[gram] = min(math.log(count / (int(a[0]) * int(b[0]))) for a, b in parts) >= threshold
         cohesive.append(kept)
     return cohesive
@@ -54,17 +60,34 @@ def compute_word_cohesion(words: Spellings, values: Sequence[FloatArray], grams:
     ids, starts = words.with_borders(order)
     found = np.full(len(starts), np.inf)
     for n, (numbers, value) in enumerate(zip(grams.iter_numbers(ids), values, strict=True), 2):
-        n_within = np.where(words.lengths == n, 1, 0)
-        if n == order:
-            n_within = np.maximum(words.lengths - n + 1, 0)
-        word = np.repeat(np.arange(len(starts)), n_within)
-        np.minimum.at(found, word, value.take(numbers.take(expand_ranges(starts, n_within))))
+        word, at = _locate_ngrams(words, starts, n, order)
+        np.minimum.at(found, word, value.take(numbers.take(at)))
     return found
 
 
-def _iter_cuts(numbers: UInt32Array, n: int, grams: Ngrams) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield the counts of both parts at each inner cut, the longest suffix first."""
-    counts = [grams.alphabet.counts, *[level.counts for level in grams.levels]]  # by length, from 1
+def measure_cohesion(words: Spellings, grams: Ngrams) -> FloatArray:
+    """Return the cohesion of a few words, as `compute_word_cohesion` does for all of a lexicon."""
+    order = len(grams.levels) + 1
+    ids, starts = words.with_borders(order)
+    found = np.full(len(starts), np.inf)
+    for n, numbers in enumerate(grams.iter_numbers(ids), 2):
+        word, at = _locate_ngrams(words, starts, n, order)
+        np.minimum.at(found, word, compute_cohesion_of(numbers.take(at), n, grams))
+    return found
+
+
+def _locate_ngrams(words: Spellings, starts: IntArray, n: int, order: int) -> tuple[IntArray, IntArray]:
+    """Return the n-grams that a word's cohesion is the minimum of: the word of each, and its position."""
+    n_within = np.where(words.lengths == n, 1, 0)
+    if n == order:
+        n_within = np.maximum(words.lengths - n + 1, 0)
+    return np.repeat(np.arange(len(starts)), n_within), expand_ranges(starts, n_within)
+
+
+def iter_cuts(
+    numbers: UInt32Array, n: int, grams: Ngrams, counts: Sequence[IntArray]
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield the counts of both parts at each inner cut, the longest suffix first; `counts` are by length from 1."""
     prefixes, suffixes = [numbers], [numbers]  # by length, the longest first
     for level in reversed(grams.levels[: n - 1]):
         prefixes.append(level.prefixes.take(prefixes[-1]))

@@ -1,12 +1,12 @@
 """The lexicon as columns: one entry for each word."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, FloatArray, IntArray, UInt32Array
+from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt32Array
 from kxcli.mining.newwords.alphabet import Alphabet
 from kxcli.mining.newwords.grams import Ngrams
 
@@ -52,6 +52,8 @@ class LexiconTable:
         left: What precedes each word.
         right: What follows each word.
         grams: The frequent n-grams of the corpus, and its characters.
+        is_aligned: For each length from 1, whether most occurrences of each n-gram are between two cuts; only of the
+            method by branching entropies.
     """
 
     words: list[str]
@@ -62,6 +64,7 @@ class LexiconTable:
     left: Sides
     right: Sides
     grams: Ngrams
+    is_aligned: tuple[BoolArray, ...] = ()
 
     def __len__(self) -> int:
         return len(self.words)
@@ -70,6 +73,19 @@ class LexiconTable:
     def alphabet(self) -> Alphabet:
         """The characters of the corpus."""
         return self.grams.alphabet
+
+    def append(self, other: "LexiconTable") -> "LexiconTable":
+        """Return these entries, then others of the same corpus."""
+        return replace(
+            self,
+            words=[*self.words, *other.words],
+            counts=np.concatenate((self.counts, other.counts)),
+            pmi=np.concatenate((self.pmi, other.pmi)),
+            occurrences=np.concatenate((self.occurrences, other.occurrences)),
+            docs=np.concatenate((self.docs, other.docs)),
+            left=self.left.append(other.left),
+            right=self.right.append(other.right),
+        )
 
     def sort(self) -> "LexiconTable":
         """Return the entries by falling count, then by code points."""
@@ -88,4 +104,5 @@ class LexiconTable:
             self.left.take(rows),
             self.right.take(rows),
             self.grams,
+            self.is_aligned,
         )

@@ -50,6 +50,11 @@ class Ngrams:
     levels: tuple[NgramLevel, ...]
 
     @property
+    def counts(self) -> list[IntArray]:
+        """For each length from 1, the count by number."""
+        return [self.alphabet.counts, *(level.counts for level in self.levels)]
+
+    @property
     def offsets(self) -> list[int]:
         """For each order from 1, the last node of a trie before those of the order."""
         sizes = [len(self.alphabet.codes), *(len(level.counts) for level in self.levels)]
@@ -103,6 +108,15 @@ class Ngrams:
             following = np.concatenate((ids[n:], np.zeros(n, dtype=np.uint32)))
             nodes = np.frombuffer(trie.find_children(nodes, following), dtype=np.uint32)
             yield np.where(nodes != 0, nodes - np.uint32(offset), np.uint32(0))
+
+    def find_numbers(self, words: Spellings) -> IntArray:
+        """Return the number of each word among the n-grams of its length, 0 for none; of a character, its own."""
+        ids, starts = words.with_borders(len(self.levels) + 1)
+        found = np.where(words.lengths == 1, ids.take(starts), 0).astype(np.int64)
+        for n, numbers in enumerate(self.iter_numbers(ids), 2):
+            at = words.lengths == n
+            found[at] = numbers.take(starts[at])
+        return found
 
     def columns(self, n: int, numbers: AnyArray) -> list[UInt32Array]:
         """Return the characters of n-grams by position: first, second, and so on."""

@@ -55,6 +55,7 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         left.to_sides(singles).append(contexts.left),
         right.to_sides(singles).append(contexts.right),
         counted,
+        found.is_aligned,
     ).sort()
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array, UInt64Array
 from kxcli.arrays.code_points import from_code_points, to_code_points
 from kxcli.arrays.hashing import hash_pieces
 from kxcli.arrays.ragged import compute_starts, expand_ranges
@@ -75,11 +75,15 @@ class Spellings(NamedTuple):
 
 
 class Vocabulary(NamedTuple):
-    """Counts of words: of single characters by number, of longer words by position."""
+    """Counts of words: of single characters by number, of longer words by position.
+
+    If the cut has n-grams, `is_aligned` is for each length from 1 whether most occurrences of each are between cuts.
+    """
 
     singles: IntArray
     words: Spellings
     counts: IntArray
+    is_aligned: tuple[BoolArray, ...] = ()
 
     @classmethod
     def from_parts(
@@ -102,5 +106,8 @@ class Vocabulary(NamedTuple):
         """Return the words with a count of at least `min_count`."""
         kept = np.flatnonzero(self.counts >= min_count)
         return Vocabulary(
-            np.where(self.singles >= min_count, self.singles, 0), self.words.select(kept), self.counts[kept]
+            np.where(self.singles >= min_count, self.singles, 0),
+            self.words.select(kept),
+            self.counts[kept],
+            self.is_aligned,
         )

@@ -1,0 +1,139 @@
+"""Words that the cut misses: extended shards, firm compounds, and words within longer ones."""
+
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import BoolArray
+from kxcli.mining.newwords.branching import find_unspaced_characters
+from kxcli.mining.newwords.chains import ChainFinder, Link
+from kxcli.mining.newwords.cohesion import measure_cohesion
+from kxcli.mining.newwords.compounds import CutWords, find_compounds, find_nested
+from kxcli.mining.newwords.entries import LexiconTable, Sides
+from kxcli.mining.newwords.extension import FIXED_SHARE, extend_words, is_boilerplate, is_fixed
+from kxcli.mining.newwords.neighbors import measure_contexts
+from kxcli.mining.newwords.parts import (
+    PART_SHARE,
+    Whole,
+    choose_wholes,
+    find_known_wholes,
+    find_wholes_in,
+    find_wholes_in_cut,
+)
+from kxcli.mining.newwords.spelling import Reduce, Spellings
+
+_MIN_COMPOUND_ENTROPY = 0.7  # nats, on each side
+_MIN_NESTED_ENTROPY = 0.4
+_MIN_NESTED_EDGES = 0.1  # share of the occurrences of a nested word at an edge, on each side
+
+
+class Additions(NamedTuple):
+    """What is added to the words of the cut.
+
+    Attributes:
+        lexicon: The words of the cut and those that it misses.
+        wholes: The longer word of each word that is part of one in half or more of its occurrences.
+    """
+
+    lexicon: LexiconTable
+    wholes: dict[str, Whole]
+
+
+class _Proposals(NamedTuple):
+    """What may be added; for nested words, how often they are alone."""
+
+    compounds: set[str]
+    nested: dict[str, int]
+    chains: dict[str, list[Link]]
+
+
+def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room: int | None = None) -> Additions:
+    """Add the words that the cut misses.
+
+    Args:
+        lexicon: The words of the cut.
+        known: Words that are not added; parts of them are not extended.
+        reduce: Runs a job over all records.
+        room: Bytes of memory for merging counts; unlimited if None.
+    """
+    cut = CutWords(lexicon)
+    within = cut.count_within()
+    new = np.flatnonzero([len(word) > 1 and word not in known for word in lexicon.words])
+    chains, known_wholes = _find_chains(lexicon.take(new), known)
+    proposals = _Proposals(set(find_compounds(cut, lexicon.is_aligned)), find_nested(cut, within), chains)
+    proposed = {*proposals.compounds, *proposals.nested, *(link.word for links in chains.values() for link in links)}
+    found = _measure_words(sorted(proposed.difference(lexicon.words)), lexicon, reduce, room)
+    every = lexicon.append(found)
+    extended = extend_words(chains, every)
+    added = _select_words(found, proposals, set(extended.values()), known)
+
+    parts = lexicon.take(new).append(added)
+    n_within = [*cut.take(within)[new].tolist(), *(added.occurrences - added.counts).tolist()]
+    longer = {*added.words, *extended.values()}
+    longer_rows = np.flatnonzero([word in longer for word in every.words])
+    wholes = [
+        *known_wholes,
+        *find_wholes_in_cut(parts, n_within, lexicon),
+        *find_wholes_in(parts, every.take(longer_rows)),
+    ]
+    return Additions(lexicon.append(added).sort(), choose_wholes(wholes))
+
+
+def _find_chains(lexicon: LexiconTable, known: Container[str]) -> tuple[dict[str, list[Link]], list[Whole]]:
+    """Return ever longer words for each shard that is part of no known word, and the known word of the others."""
+    finder = ChainFinder(lexicon.grams, find_unspaced_characters(lexicon.alphabet))
+    parts = lexicon.take(np.flatnonzero(_may_be_part(lexicon.left) | _may_be_part(lexicon.right)))
+    wholes = find_known_wholes(parts, finder.find(parts.words, PART_SHARE), known)
+    known_parts = {whole.part for whole in wholes}
+    are_shards = (is_fixed(parts.left) | is_fixed(parts.right)).tolist()
+    shards = [
+        word for word, is_shard in zip(parts.words, are_shards, strict=True) if is_shard and word not in known_parts
+    ]
+    return dict(zip(shards, finder.find(shards, FIXED_SHARE), strict=True)), wholes
+
+
+def _may_be_part(sides: Sides) -> BoolArray:
+    is_part: BoolArray = (sides.top != 0) & (sides.top_share >= PART_SHARE)
+    return is_part
+
+
+def _measure_words(words: Sequence[str], lexicon: LexiconTable, reduce: Reduce, room: int | None) -> LexiconTable:
+    """Return words of two or more characters as entries, with all their occurrences as counts."""
+    if not words:
+        return lexicon.take(np.empty(0, dtype=np.int64))
+    spellings = Spellings.from_words(words, lexicon.alphabet)
+    contexts = measure_contexts(spellings, np.ones(len(words), dtype=np.int64), lexicon.alphabet, reduce, room)
+    return replace(
+        lexicon,
+        words=list(words),
+        counts=contexts.occurrences,
+        pmi=measure_cohesion(spellings, lexicon.grams),
+        occurrences=contexts.occurrences,
+        docs=contexts.docs,
+        left=contexts.left,
+        right=contexts.right,
+    )
+
+
+def _select_words(
+    found: LexiconTable, proposals: _Proposals, extended: Container[str], known: Container[str]
+) -> LexiconTable:
+    """Return the proposed words that are words, with the occurrences outside of longer words as counts."""
+    entropy = np.minimum(found.left.merged_entropy, found.right.merged_entropy)
+    edges = np.minimum(found.left.edge_share, found.right.edge_share)
+    is_firm, is_free = entropy >= _MIN_COMPOUND_ENTROPY, (entropy >= _MIN_NESTED_ENTROPY) & (edges >= _MIN_NESTED_EDGES)
+    rows = [
+        row
+        for row, word in enumerate(found.words)
+        if word not in known
+        and (
+            (word in extended and not is_boilerplate(word))
+            or (word in proposals.compounds and is_firm[row])
+            or (word in proposals.nested and is_free[row])
+        )
+    ]
+    added = found.take(np.array(rows, dtype=np.int64))
+    counts = [proposals.nested.get(word, n) for word, n in zip(added.words, added.counts.tolist(), strict=True)]
+    return replace(added, counts=np.array(counts, dtype=np.int64))

@@ -1,0 +1,229 @@
+"""Shards are extended or dropped, nested words and firm compounds are listed, and words have examples."""
+
+import random
+import re
+from collections import Counter
+from math import log
+
+import numpy as np
+import pytest
+from conftest import SAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kxcli.mining import Discovery
+from kxcli.mining.newwords import additions, compounds, examples, parts
+from kxcli.mining.newwords.alphabet import iter_records
+from kxcli.mining.newwords.chains import ChainFinder
+from kxcli.mining.newwords.lexicon import find_lexicon
+
+HAN = "".join(map(chr, range(0x5000, 0x5000 + 1500)))
+
+
+def make_reduce(texts):
+    records = list(iter_records(texts))
+
+    def reduce(job, shared, what):
+        job.setup(shared)
+        return job.finish(job.map(records))
+
+    return reduce
+
+
+def find_additions(texts, known=frozenset(), **discovery):
+    reduce = make_reduce(texts)
+    lexicon = find_lexicon(Discovery(**discovery), reduce)
+    return lexicon, additions.add_words(lexicon, known, reduce)
+
+
+def make_texts(words, n, *, seed=1, filler=HAN):
+    """Return lines in which each word occurs between random characters."""
+    draw = random.Random(seed)
+    fill = ["".join(draw.choices(filler, k=draw.randint(1, 3))) for _ in range(n)]
+    return [draw.choice(fill) + draw.choice(words) + draw.choice(fill) for _ in range(n)]
+
+
+def count(word, texts):
+    return sum(len(re.findall(f"(?={re.escape(word)})", text)) for text in texts)
+
+
+# Extension
+
+
+LONG = "甲乙丙丁戊己庚辛壬癸"  # longer than the longest n-grams
+
+
+def test_shard_is_extended_until_it_has_no_fixed_neighbor():
+    texts = make_texts([LONG, "金山", "玉石"], 3000)
+    lexicon, (found, wholes) = find_additions(texts, order=6)
+    assert LONG not in lexicon.words and LONG in found.words
+    row = found.words.index(LONG)
+    assert found.occurrences[row] == found.counts[row] == found.docs[row] == count(LONG, texts)
+    shards = [word for word in lexicon.words if len(word) > 1 and word in LONG]
+    assert shards and {wholes[shard].word for shard in shards} == {LONG}
+    assert all(wholes[shard].share == 1 for shard in shards)
+
+
+def test_extended_word_has_exact_columns():
+    texts = make_texts([LONG, "金山"], 1000) + [LONG] * 50
+    _, (found, _) = find_additions(texts, order=4)
+    row = found.words.index(LONG)
+    after = Counter(text[text.index(LONG) + len(LONG) :][:1] for text in texts if LONG in text)
+    n = sum(after.values())
+    assert found.right.merged_entropy[row] == pytest.approx(log(n) - sum(c * log(c) for c in after.values()) / n)
+    assert found.right.edge_share[row] == pytest.approx(after[""] / n)
+
+
+def test_known_words_are_not_extended_and_name_their_parts():
+    texts = make_texts(["甲乙丙丁戊", "金山"], 1500)
+    _, (found, wholes) = find_additions(texts, known={"甲乙丙丁戊"}, order=4)
+    assert "甲乙丙丁戊" not in found.words
+    assert {whole.word for part, whole in wholes.items() if part in "甲乙丙丁戊"} == {"甲乙丙丁戊"}
+
+
+def test_boilerplate_is_not_listed():
+    footer = "子丑寅卯辰巳午未申酉戌亥甲乙丙丁戊己庚辛壬癸"
+    _, (found, wholes) = find_additions(make_texts([footer, "金山"], 1500), order=6)
+    assert not [word for word in found.words if len(word) > 6]
+    assert all(wholes[word].share > 0.9 for word in found.words if len(word) > 1 and word in footer)
+
+
+def test_digits_and_latin_letters_do_not_extend_a_word():
+    draw = random.Random(2)
+    texts = [draw.choice(HAN) + "0甲乙丙丁戊x" + draw.choice(HAN) for _ in range(500)]
+    _, (found, _) = find_additions(texts + make_texts(["金山", "玉石"], 1000), order=4)
+    assert "甲乙丙丁戊" in found.words and "0甲乙丙丁戊" not in found.words
+
+
+@given(st.lists(st.text("甲乙丙", min_size=1, max_size=12), min_size=5, max_size=30), st.integers(2, 5))
+def test_chains_follow_the_most_frequent_character(texts, order):
+    """The slow twin counts every longer word in the text."""
+    lexicon = find_lexicon(Discovery("pmi", order, 1), make_reduce(texts))
+    finder = ChainFinder(lexicon.grams, np.ones(len(lexicon.alphabet.codes), dtype=np.bool_))
+    words = sorted(
+        {text[start:stop] for text in texts for start in range(4) for stop in range(start + 1, start + order)}
+    )
+    words = [word for word in words if len(word) < order]
+    for word, chain in zip(words, finder.find(words, 0.7), strict=True):
+        before = word
+        for longer, n in chain:
+            assert longer[:-1] == before or longer[1:] == before
+            if len(longer) <= order:
+                assert n == count(longer, texts) >= 0.7 * count(before, texts)
+            before = longer
+        if len(before) < order:
+            others = [*(before + c for c in "甲乙丙"), *(c + before for c in "甲乙丙")]
+            assert max(count(other, texts) for other in others) < 0.7 * count(before, texts)
+
+
+# Nested words and compounds
+
+
+def make_cut(texts, **discovery):
+    lexicon = find_lexicon(Discovery(**discovery), make_reduce(texts))
+    return lexicon, compounds.CutWords(lexicon)
+
+
+@given(st.integers(0, 1 << 30))
+def test_occurrences_within_words_equal_those_counted_slowly(seed):
+    lexicon, cut = make_cut(make_texts(["甲乙丙丁", "甲乙", "丙丁戊", "甲甲甲"], 200, seed=seed), order=5)
+    within = Counter()
+    for word, n in zip(lexicon.words, lexicon.counts.tolist(), strict=True):
+        for start in range(len(word)):
+            for stop in range(start + 1, len(word) + 1):
+                if stop - start < len(word):
+                    within[word[start:stop]] += n
+    assert cut.take(cut.count_within()).tolist() == [within[word] for word in lexicon.words]
+
+
+def test_word_within_longer_ones_is_listed_if_it_occurs_alone():
+    texts = make_texts(["甲乙丙丁戊", "金山", "玉石"], 2000) + ["甲乙丙。"] * 100 + [f"{c}甲乙丙{c}" for c in HAN] * 3
+    lexicon, (found, _) = find_additions(texts, order=6)
+    if "甲乙丙" not in lexicon.words:
+        row = found.words.index("甲乙丙")
+        assert found.occurrences[row] == count("甲乙丙", texts) > found.counts[row]
+
+
+def find_compounds_slowly(lexicon, texts, is_aligned):
+    """Yield the compounds of two words of the cut by their definition."""
+    counts = dict(zip(lexicon.words, lexicon.counts.tolist(), strict=True))
+    n_words = sum(counts.values())
+    found = Counter(text[at:stop] for text in texts for at in range(len(text)) for stop in range(at + 1, len(text) + 1))
+    n_characters = sum(map(len, texts))
+    most = Counter()
+    for longer, n in found.items():
+        for gram in (longer[1:], longer[:-1]):
+            most[gram] = max(most[gram], n)
+    for n, level in enumerate(lexicon.grams.levels[:-1], 2):
+        numbers = np.arange(1, len(level.counts))
+        for number, gram in enumerate(lexicon.grams.spell(n, numbers).to_texts(lexicon.alphabet), 1):
+            cuts = [(gram[:cut], gram[cut:]) for cut in range(1, n)]
+            product = max(counts.get(left, 0) * counts.get(right, 0) for left, right in cuts)
+            if gram in counts or not product or not is_aligned[n - 1][number] or most[gram] > 0.8 * found[gram]:
+                continue
+            association = log(n_words * found[gram] / product) / log(n_words / found[gram])
+            pmi = min(log(n_characters * found[gram] / (found[left] * found[right])) for left, right in cuts)
+            if association >= compounds._MIN_ASSOCIATION[n > 2] and pmi >= compounds._MIN_COMPOUND_PMI[n > 2]:
+                yield gram
+
+
+def test_compounds_equal_those_found_slowly(monkeypatch):
+    monkeypatch.setattr(compounds, "_MIN_ASSOCIATION", (0.2, 0.3))
+    monkeypatch.setattr(compounds, "_MIN_COMPOUND_PMI", (1.0, 1.5))
+    text = (SAMPLES / "news.txt").read_text(encoding="utf-8")
+    texts = re.findall("[\u4e00-\u9fff]+", text)
+    lexicon, cut = make_cut(texts, order=4, min_count=2)
+    found = compounds.find_compounds(cut, lexicon.is_aligned)
+    assert sorted(found) == sorted(find_compounds_slowly(lexicon, texts, lexicon.is_aligned)) != []
+
+
+def test_parts_name_the_longer_word_with_the_largest_share():
+    wholes = [parts.Whole("乙", "甲乙", 0.6), parts.Whole("乙", "乙丙", 0.9), parts.Whole("乙", "丁乙", 0.9)]
+    assert parts.choose_wholes(wholes) == {"乙": wholes[1]}
+
+
+# Examples
+
+
+def collect(records, words, n, draw, alphabet):
+    """Collect examples with the records in random parts, merged in random order."""
+
+    def reduce(job, shared, what):
+        job.setup(shared)
+        given_records = draw.sample(records, len(records))
+        size = draw.randint(1, len(records))
+        partials = [job.map(given_records[at : at + size]) for at in range(0, len(records), size)]
+        merged = job.load(job.dump(partials[0]))
+        for partial in partials[1:]:
+            merged = job.merge(merged, job.load(job.dump(partial)))
+        return job.finish(merged)
+
+    return examples.collect_examples(words, n, alphabet, reduce)
+
+
+@given(st.lists(st.text("甲乙丙，\t", max_size=40), min_size=1, max_size=20), st.integers(0, 1 << 30))
+def test_examples_are_random_contexts_for_any_division(texts, seed):
+    lexicon = find_lexicon(Discovery(min_count=1), make_reduce(texts))
+    words, draw = ["甲乙", "甲", "乙丙甲"], random.Random(seed)
+    words = [word for word in words if set(word) <= set("".join(texts))]
+    if not words:
+        return
+    by_line = [record for text in texts for record in iter_records([text])]
+    every = collect(by_line, words, 1 << 20, draw, lexicon.alphabet)
+    for word, contexts in zip(words, every, strict=True):
+        expected = set()
+        for text in texts:
+            for match in re.finditer(f"(?={word})", text):
+                start, stop = match.start(), match.start() + len(word)
+                left, right = text[max(0, start - examples.WIDTH) : start], text[stop : stop + examples.WIDTH]
+                expected.add(f"{left}【{word}】{right}".replace("\t", " "))
+        assert set(contexts) == expected
+    some = collect(by_line, words, 2, draw, lexicon.alphabet)
+    assert some == collect(list(iter_records(texts)), words, 2, draw, lexicon.alphabet)
+    assert some == [contexts[:2] for contexts in every]
+
+
+def test_examples_within_a_document_show_line_ends_as_spaces():
+    texts = ["甲乙\n丙丁"]
+    lexicon = find_lexicon(Discovery(min_count=1), make_reduce(texts))
+    assert examples.collect_examples(["丙丁"], 1, lexicon.alphabet, make_reduce(texts)) == [["甲乙 【丙丁】"]]
