@@ -37,7 +37,7 @@ def find_additions(texts, known=frozenset(), **discovery):
 
 
 def make_texts(words, n, *, seed=1, filler=HAN):
-    """Return lines in which each word occurs between random characters."""
+    """Return lines of a random word between random characters."""
     draw = random.Random(seed)
     fill = ["".join(draw.choices(filler, k=draw.randint(1, 3))) for _ in range(n)]
     return [draw.choice(fill) + draw.choice(words) + draw.choice(fill) for _ in range(n)]
