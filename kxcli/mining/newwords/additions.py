@@ -1,4 +1,7 @@
-"""Words that the cut misses: extended shards, firm compounds, and words within longer ones."""
+"""Words that the cut misses.
+
+These are extended shards, firm compounds, and words within longer ones.
+"""
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
@@ -82,7 +85,7 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
 
 
 def _find_chains(lexicon: LexiconTable, known: Container[str]) -> tuple[dict[str, list[Link]], list[Whole]]:
-    """Return ever longer words for each shard that is part of no known word, and the known word of the others."""
+    """Return the chains of shards, and the known words that other words are part of."""
     finder = ChainFinder(lexicon.grams, find_unspaced_characters(lexicon.alphabet))
     parts = lexicon.take(np.flatnonzero(_may_be_part(lexicon.left) | _may_be_part(lexicon.right)))
     wholes = find_known_wholes(parts, finder.find(parts.words, PART_SHARE), known)
@@ -100,7 +103,7 @@ def _may_be_part(sides: Sides) -> BoolArray:
 
 
 def _measure_words(words: Sequence[str], lexicon: LexiconTable, reduce: Reduce, room: int | None) -> LexiconTable:
-    """Return words of two or more characters as entries, with all their occurrences as counts."""
+    """Return words as entries, with all their occurrences as counts."""
     if not words:
         return lexicon.take(np.empty(0, dtype=np.int64))
     spellings = Spellings.from_words(words, lexicon.alphabet)
@@ -120,7 +123,7 @@ def _measure_words(words: Sequence[str], lexicon: LexiconTable, reduce: Reduce, 
 def _select_words(
     found: LexiconTable, proposals: _Proposals, extended: Container[str], known: Container[str]
 ) -> LexiconTable:
-    """Return the proposed words that are words, with the occurrences outside of longer words as counts."""
+    """Return the proposals that are words; a nested word counts where it is alone."""
     entropy = np.minimum(found.left.merged_entropy, found.right.merged_entropy)
     edges = np.minimum(found.left.edge_share, found.right.edge_share)
     is_firm, is_free = entropy >= _MIN_COMPOUND_ENTROPY, (entropy >= _MIN_NESTED_ENTROPY) & (edges >= _MIN_NESTED_EDGES)

@@ -13,7 +13,7 @@ MAX_LENGTH = 20  # characters; what is always part of a longer text is boilerpla
 
 
 class _Window(NamedTuple):
-    """The n-gram at an end of a word: its length, and its number among those of this length."""
+    """The length and the number of the n-gram at an end of a word."""
 
     length: int
     number: int
@@ -55,7 +55,10 @@ class ChainFinder:
         self._max_window = len(grams.levels)  # one less than the longest n-grams
 
     def find(self, words: list[str], min_share: float) -> list[list[Link]]:
-        """Return for each word the ever longer words that have this share of the occurrences of the one before."""
+        """Return the chain of ever longer words of each word.
+
+        Each has `min_share` or more of the occurrences of the one before.
+        """
         if not self._max_window:
             return [[] for _ in words]
         spellings = Spellings.from_words(words, self._grams.alphabet)
@@ -70,7 +73,7 @@ class ChainFinder:
         ]
 
     def _grow(self, word: str, first: _Window, last: _Window, min_share: float) -> Iterator[Link]:
-        """Yield ever longer words: on the right as far as possible, then on the left, and again."""
+        """Yield ever longer words; they grow on the right first."""
         n_idle, is_right = 0, True
         while n_idle < 2 and len(word) < MAX_LENGTH:
             window, longer = (last, self._longer_right) if is_right else (first, self._longer_left)

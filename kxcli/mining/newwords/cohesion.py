@@ -28,7 +28,7 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
 
 
 def compute_cohesion_of(numbers: UInt32Array, n: int, grams: Ngrams) -> FloatArray:
-    """Return the cohesion of some n-grams in nats, given their numbers, which are not 0."""
+    """Return the cohesion of some n-grams in nats, given their nonzero numbers."""
     products = np.zeros(len(numbers))  # the largest c(a) c(b)
     for prefixes, suffixes in iter_cuts(numbers, n, grams, grams.counts):
         np.maximum(products, prefixes * suffixes.astype(np.float64), out=products)
@@ -66,7 +66,7 @@ def compute_word_cohesion(words: Spellings, values: Sequence[FloatArray], grams:
 
 
 def measure_cohesion(words: Spellings, grams: Ngrams) -> FloatArray:
-    """Return the cohesion of a few words, as `compute_word_cohesion` does for all of a lexicon."""
+    """Return the cohesion of a few words, like `compute_word_cohesion`."""
     order = len(grams.levels) + 1
     ids, starts = words.with_borders(order)
     found = np.full(len(starts), np.inf)
@@ -77,7 +77,7 @@ def measure_cohesion(words: Spellings, grams: Ngrams) -> FloatArray:
 
 
 def _locate_ngrams(words: Spellings, starts: IntArray, n: int, order: int) -> tuple[IntArray, IntArray]:
-    """Return the n-grams that a word's cohesion is the minimum of: the word of each, and its position."""
+    """Return the word and the position of each n-gram that decides on its cohesion."""
     n_within = np.where(words.lengths == n, 1, 0)
     if n == order:
         n_within = np.maximum(words.lengths - n + 1, 0)
@@ -87,7 +87,14 @@ def _locate_ngrams(words: Spellings, starts: IntArray, n: int, order: int) -> tu
 def iter_cuts(
     numbers: UInt32Array, n: int, grams: Ngrams, counts: Sequence[IntArray]
 ) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield the counts of both parts at each inner cut, the longest suffix first; `counts` are by length from 1."""
+    """Yield the counts of both parts at each inner cut, the longest suffix first.
+
+    Args:
+        numbers: The n-grams.
+        n: Their length.
+        grams: All n-grams.
+        counts: For each length from 1, the count by number.
+    """
     prefixes, suffixes = [numbers], [numbers]  # by length, the longest first
     for level in reversed(grams.levels[: n - 1]):
         prefixes.append(level.prefixes.take(prefixes[-1]))

@@ -1,4 +1,4 @@
-"""Words that the cut divides or covers: firm compounds of words, and words within longer ones that also occur alone."""
+"""Firm compounds of words, and words within longer ones that also occur alone."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,10 @@ class CutWords:
             counts[self.numbers[rows]] = lexicon.counts[rows]
 
     def take(self, values: Sequence[IntArray]) -> IntArray:
-        """Return the values of the words of the lexicon, given those of n-grams for each length; 0 for no n-gram."""
+        """Return the values of the words, given those of n-grams for each length.
+
+        A word that is no n-gram has 0.
+        """
         found = np.zeros(len(self.numbers), dtype=np.int64)
         for n, of_length in enumerate(values, 1):
             rows = np.flatnonzero((self._lengths == n) & (self.numbers != 0))
@@ -61,7 +64,7 @@ class CutWords:
 
 
 def find_compounds(words: CutWords, is_aligned: Sequence[BoolArray]) -> list[str]:
-    """Return n-grams that are no words of the cut, but firm compounds of two of its words.
+    """Return n-grams that are firm compounds of two words, but no words of the cut.
 
     The association of a compound g is its normalized pointwise mutual information as two words (Bouma 2009): the
     minimum, over g = ab with words a and b, of log(N c(g) / (c(a) c(b))) / log(N / c(g)), with the counts c of words
@@ -102,7 +105,7 @@ def _select_cohesive(numbers: UInt32Array, n: int, grams: Ngrams, min_pmi: float
 
 
 def find_nested(words: CutWords, within: Sequence[IntArray]) -> dict[str, int]:
-    """Return n-grams within words of the cut that also occur elsewhere, and how often they do.
+    """Return n-grams within words that also occur elsewhere, and how often.
 
     Args:
         words: The words of the cut.

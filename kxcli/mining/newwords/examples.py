@@ -68,7 +68,7 @@ def _make_contexts(columns: Iterable[AnyArray]) -> _Contexts:
 
 
 def _choose_smallest(words: UInt32Array, hashes: UInt64Array, n: int) -> IntArray:
-    """Return the positions of the `n` smallest distinct hashes of each word, by word and hash."""
+    """Return the positions of the smallest distinct hashes of each word, in order."""
     order = np.lexsort((hashes, words))
     words, hashes = words[order], hashes[order]
     is_new_word = np.diff(words, prepend=words[:1] + np.uint32(1)) != 0
@@ -81,7 +81,10 @@ def _choose_smallest(words: UInt32Array, hashes: UInt64Array, n: int) -> IntArra
 
 
 class ExampleTally:
-    """The contexts with the smallest hashes for each word; merging is associative and commutative."""
+    """The contexts with the smallest hashes for each word.
+
+    Merging is associative and commutative.
+    """
 
     def __init__(self, n_examples: int) -> None:
         self._n_examples = n_examples
@@ -195,7 +198,10 @@ class CollectExamples(TallyJob[Codes, ExampleTallies]):
 
 
 def _hash_ranges(record: Codes, starts: IntArray, ends: IntArray) -> UInt64Array:
-    """Return a hash of each range of a record: a polynomial of its characters modulo 2^64, mixed."""
+    """Return a hash of each range of a record.
+
+    It is a polynomial of the characters modulo 2^64, mixed.
+    """
     powers = np.full(len(record) + 1, XXHASH, dtype=np.uint64)
     inverses = np.full(len(record) + 1, _INVERSE, dtype=np.uint64)
     powers[0] = inverses[0] = 1
@@ -207,7 +213,7 @@ def _hash_ranges(record: Codes, starts: IntArray, ends: IntArray) -> UInt64Array
 
 
 def collect_examples(words: Sequence[str], n_examples: int, alphabet: Alphabet, reduce: Reduce) -> list[list[str]]:
-    """Return up to `n_examples` contexts for each distinct word, by a pass over the corpus.
+    """Return contexts of each distinct word, by a pass over the corpus.
 
     A context is the word in 【】 with up to 15 characters of its line on each side.
     """

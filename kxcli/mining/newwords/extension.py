@@ -1,4 +1,4 @@
-"""Shards: rows with one fixed neighbor on a side are extended until they have none."""
+"""Shards with one fixed neighbor on a side are extended until they have none."""
 
 from collections.abc import Mapping, Sequence
 

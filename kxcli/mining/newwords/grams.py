@@ -110,7 +110,10 @@ class Ngrams:
             yield np.where(nodes != 0, nodes - np.uint32(offset), np.uint32(0))
 
     def find_numbers(self, words: Spellings) -> IntArray:
-        """Return the number of each word among the n-grams of its length, 0 for none; of a character, its own."""
+        """Return the number of each word among the n-grams of its length, 0 for none.
+
+        A character has its own number.
+        """
         ids, starts = words.with_borders(len(self.levels) + 1)
         found = np.where(words.lengths == 1, ids.take(starts), 0).astype(np.int64)
         for n, numbers in enumerate(self.iter_numbers(ids), 2):

@@ -25,7 +25,13 @@ class Whole(NamedTuple):
 
 
 def find_known_wholes(parts: LexiconTable, chains: Iterable[Sequence[Link]], known: Container[str]) -> list[Whole]:
-    """Return the first known word of the chain of ever longer words of each part, if there is one."""
+    """Return the known word that each part is part of, if there is one.
+
+    Args:
+        parts: Words.
+        chains: For each word, ever longer words.
+        known: Known words.
+    """
     found = []
     for part, n, chain in zip(parts.words, parts.occurrences.tolist(), chains, strict=True):
         wholes = (Whole(part, link.word, link.count / n) for link in chain)
@@ -34,7 +40,13 @@ def find_known_wholes(parts: LexiconTable, chains: Iterable[Sequence[Link]], kno
 
 
 def find_wholes_in_cut(parts: LexiconTable, n_within: Iterable[int], lexicon: LexiconTable) -> Iterator[Whole]:
-    """Yield the most frequent longer word of the cut of each part with half of its occurrences within such words."""
+    """Yield the longer words of the cut with half or more of the occurrences of parts.
+
+    Args:
+        parts: Words.
+        n_within: How often each is within longer words of the cut.
+        lexicon: The words of the cut.
+    """
     rows = zip(parts.words, parts.occurrences.tolist(), n_within, strict=True)
     shares = {part: n / occurrences for part, occurrences, n in rows if n >= MIN_SHARE * occurrences}
     most: dict[str, tuple[int, str]] = {}
@@ -47,7 +59,7 @@ def find_wholes_in_cut(parts: LexiconTable, n_within: Iterable[int], lexicon: Le
 
 
 def find_wholes_in(parts: LexiconTable, longer: LexiconTable) -> Iterator[Whole]:
-    """Yield each pair of a part and a longer word that has half or more of its occurrences."""
+    """Yield the longer words that have half or more of the occurrences of a part."""
     occurrences = dict(zip(parts.words, parts.occurrences.tolist(), strict=True))
     for word, n in zip(longer.words, longer.occurrences.tolist(), strict=True):
         for part in occurrences.keys() & _find_pieces(word):
