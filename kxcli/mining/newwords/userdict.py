@@ -1,7 +1,7 @@
-"""Words for jieba's user dictionary: those that it then finds, and that improve its segmentation.
+"""Words for a user dictionary that do not make jieba worse.
 
 A compound of dictionary words is one word or two by convention, and gold sets split most of them (副主任, 农民增收). So
-a word is left out if jieba knows a part of two or more characters that is a frequent word of the corpus by itself.
+a word is excluded if jieba knows a part of two or more characters that is a frequent word of the corpus by itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,8 +38,8 @@ class UserWords(NamedTuple):
 
     Attributes:
         words: The words, with jieba's frequency as their count.
-        compounds: Words left out as compounds of words of jieba's dictionary.
-        unfound: Words left out because jieba would not find them in the corpus.
+        compounds: Words excluded as compounds of words of jieba's dictionary.
+        unfound: Words excluded because jieba would not find them in the corpus.
     """
 
     words: list[Word]
@@ -73,13 +73,13 @@ def select_user_words(words: Iterable[Word], counts: Mapping[str, int], reduce: 
 
 
 def _is_compound(word: Word, counts: Mapping[str, int], jieba: "JiebaTokenizer") -> bool:
-    """Return whether a frequent word of the corpus and of jieba's dictionary is a part of a word."""
+    """Return whether a word has a part that is a frequent word by itself."""
     parts = jieba.cut(word.word, hmm=False)
     return any(len(part) > 1 and counts.get(part, 0) > _MAX_PART * word.count for part in parts)
 
 
 def _count_found(words: Sequence[Word], reduce: Reduce) -> list[int]:
-    """Return how often jieba finds each word in the corpus, if its dictionary has all of them."""
+    """Count each word in the corpus as jieba cuts it with all of them."""
     if not words:
         return []
     text = "".join(f"{word.word} {word.count}\n" for word in words)
