@@ -4,40 +4,68 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Add 1 to the documents of a node, once in each document; its occurrences come in the order of the text. */
-static void count_document(const Documents *documents, uint32_t node, uint32_t number)
+/* Count the documents with some pieces: each once in a document, as the documents come in the order of the text. */
+static void count_documents(const Documents *documents, size_t offset, const Pieces *pieces, size_t first, size_t stop,
+                            bool has_words)
 {
-    documents->counts[node] += documents->last[node] != number;
-    documents->last[node] = number;
+    uint32_t nodes[KEY_BATCH], numbers[KEY_BATCH];
+    size_t n = 0;
+    for (size_t k = first; k < stop; k++) {
+        nodes[n] = pieces->nodes[k];
+        numbers[n] = documents->numbers[offset + pieces->starts[k]];
+        n += !has_words | (pieces->values[k] != 0);
+    }
+    for (size_t k = 0; k < n; k++) {
+        PREFETCH(&documents->last[nodes[k]]);
+        PREFETCH(&documents->counts[nodes[k]]);
+    }
+    for (size_t k = 0; k < n; k++) {
+        documents->counts[nodes[k]] += documents->last[nodes[k]] != numbers[k];
+        documents->last[nodes[k]] = numbers[k];
+    }
+}
+
+/* Count the characters next to the words among some pieces of n characters. */
+static bool count_pairs(Text text, size_t n, const Pieces *pieces, size_t first, size_t stop, KeyCounter *before,
+                        KeyCounter *after)
+{
+    uint64_t firsts[KEY_BATCH], lasts[KEY_BATCH];
+    size_t n_keys = 0;
+    for (size_t k = first; k < stop; k++) {
+        size_t start = pieces->starts[k], end = start + n;
+        firsts[n_keys] = make_key(pieces->values[k], start ? text.characters[start - 1] : 0);
+        lasts[n_keys] = make_key(pieces->values[k], end < text.length ? text.characters[end] : 0);
+        n_keys += pieces->values[k] != 0;
+    }
+    return key_counter_add(before, firsts, NULL, n_keys) && key_counter_add(after, lasts, NULL, n_keys);
+}
+
+static bool count_part(const NgramTree *tree, Text text, size_t offset, const Documents *documents, KeyCounter *before,
+                       KeyCounter *after)
+{
+    Pieces pieces = {0};
+    bool is_done = find_characters(tree, text, &pieces);
+    for (size_t n = 1; is_done && pieces.n; n++) {
+        for (size_t first = 0; is_done && first < pieces.n; first += KEY_BATCH) {
+            size_t stop = pieces.n - first < KEY_BATCH ? pieces.n : first + KEY_BATCH;
+            count_documents(documents, offset, &pieces, first, stop, n > 1);
+            is_done = count_pairs(text, n, &pieces, first, stop, before, after);
+        }
+        is_done = is_done && extend_pieces(tree, text, n + 1, &pieces, &pieces);
+    }
+    free_pieces(&pieces);
+    return is_done;
 }
 
 bool count_neighbors(const NgramTree *tree, Text text, const Documents *documents, KeyCounter *before,
                      KeyCounter *after)
 {
-    Pieces pieces = {0};
-    bool is_done = find_characters(tree, text, &pieces);
-    for (size_t n = 1; is_done && pieces.n; n++) {
-        uint64_t firsts[KEY_BATCH], lasts[KEY_BATCH];
-        size_t n_keys = 0;
-        for (size_t i = 0; is_done && i < pieces.n; i++) {
-            uint32_t word = pieces.values[i];
-            size_t start = pieces.starts[i], end = start + n;
-            if (word || n == 1)
-                count_document(documents, pieces.nodes[i], documents->numbers[start]);
-            if (word) {
-                uint64_t key = (uint64_t)word << CHARACTER_BITS;
-                firsts[n_keys] = start ? key | text.characters[start - 1] : key;
-                lasts[n_keys] = end < text.length ? key | text.characters[end] : key;
-                n_keys++;
-            }
-            if (n_keys == KEY_BATCH || i + 1 == pieces.n) {
-                is_done = key_counter_add(before, firsts, NULL, n_keys) && key_counter_add(after, lasts, NULL, n_keys);
-                n_keys = 0;
-            }
-        }
-        is_done = is_done && extend_pieces(tree, text, n + 1, &pieces, &pieces);
+    bool is_done = true;
+    for (size_t start = 0; is_done && start < text.length;) {
+        Text part = take_part(text, start);
+        is_done = count_part(tree, part, start, documents, before, after);
+        start += part.length;
     }
-    free_pieces(&pieces);
     return is_done;
 }
 

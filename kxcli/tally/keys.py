@@ -88,6 +88,7 @@ class KeyTally:
     def parts(self, room: int | None = None) -> Iterator[KeyRun]:
         """Yield ascending keys and their counts, in parts of about `room` bytes."""
         self._runs.add(self._drain())
+        self.counter = make_key_counter()  # the drained one keeps its memory
         return self._runs.parts(room)
 
     def select_frequent(self, min_count: int, room: int | None = None) -> KeyRun:

@@ -17,6 +17,8 @@ from kxcli.tally.jobs import TallyJob
 from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
 
+_MAX_PAIRS = 1 << 18  # that are added at a time
+
 
 @dataclass(frozen=True)
 class WordSearch:
@@ -183,9 +185,10 @@ def measure_contexts(
     """
     n_characters, n_words = len(alphabet.codes) - 1, len(weights)
     keys, numbers = make_word_keys(words, weights, n_characters)
-    counts: NeighborCounts = reduce(CountNeighbors(), WordSearch(alphabet, keys, numbers), "neighbors")
-    left, right = _sum_sides(counts.left.parts(room), n_words), _sum_sides(counts.right.parts(room), n_words)
-    docs, nodes = counts.docs.counts(), np.zeros(n_words + 1, dtype=np.int64)
+    left, right, found = reduce(CountNeighbors(), WordSearch(alphabet, keys, numbers), "neighbors")
+    left = _sum_sides(left.parts(room), n_words)  # the pairs themselves are freed
+    right = _sum_sides(right.parts(room), n_words)
+    docs, nodes = found.counts(), np.zeros(n_words + 1, dtype=np.int64)
     nodes[numbers] = np.arange(len(numbers))
     rows = np.arange(1, n_words + 1)
     return WordContexts(
@@ -196,6 +199,8 @@ def measure_contexts(
 def _sum_sides(pairs: Iterable[KeyRun], n_words: int) -> SideCounts:
     """Return the sums for words, given the counts of neighbors."""
     found = SideCounts(n_words)
-    for keys, counts in pairs:
-        found.add((keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64), counts)
+    for all_keys, all_counts in pairs:
+        for first in range(0, len(all_keys), _MAX_PAIRS):
+            keys, counts = all_keys[first : first + _MAX_PAIRS], all_counts[first : first + _MAX_PAIRS]
+            found.add((keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64), counts)
     return found
