@@ -9,21 +9,24 @@ from kxcli.commands import wordlists
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.kernel_notice import report_missing_kernel
-from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, RULES
+from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, LIST_OPTIONS, RULES
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
-from kxcli.pipelines.unfindable_words import UNFINDABLE
-from kxcli.wording import format_count
 
 if TYPE_CHECKING:
-    from kxcli.mining import Word
+    from kxcli.mining import Discovery, Selection, Word
     from kxcli.output.rows import Cell
     from kxcli.pipelines.checking import InputCheck
 
-_TYPES = {"count": int, "pmi": float, "left_entropy": float, "right_entropy": float, "docs": int}
+_COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy", "docs")
+_KEYNESS_COLUMNS = ("count_ref", "log_likelihood", "log_ratio")
+_INTEGERS = ("count", "docs", "count_ref")
+_FLOATS = ("pmi", "left_entropy", "right_entropy", "log_likelihood", "log_ratio")
+_DECIMALS = 4
+_TYPES = dict.fromkeys(_INTEGERS, int) | dict.fromkeys(_FLOATS, float)
 
 
 @click.command("newwords", cls=Command, rules=RULES)
@@ -31,6 +34,7 @@ _TYPES = {"count": int, "pmi": float, "left_entropy": float, "right_entropy": fl
     {
         "Input": TEXT_INPUT_OPTIONS,
         "Method": LEXICON_OPTIONS,
+        "Words": LIST_OPTIONS,
         "Output": make_output_options(*FORMATS),
         "Resources": (make_shard_option(), *RUN_OPTIONS),
     }
@@ -47,39 +51,53 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     Examples:
       kxcli newwords corpus.txt | head
       kxcli newwords -f userdict corpus.txt > words.txt
-      kxcli wordcount --userdict words.txt corpus.txt
+      kxcli newwords --background news.txt reviews.txt
       kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
     """
 
     def make_check(session: Session) -> "InputCheck":
-        from kxcli.pipelines.checking import make_document_check
+        from kxcli.pipelines.newwords.background import make_lexicon_check
         from kxcli.pipelines.newwords.inputs import make_spec
 
-        return make_document_check(session, make_spec(session, options["unique_lines"]))
+        return make_lexicon_check(session, make_spec(session, options["unique_lines"]), options["background"])
 
     with open_session(ctx, make_check) as session:
-        from kxcli.mining import Discovery, Selection, Word
-        from kxcli.pipelines.newwords.inputs import list_input_words
+        from kxcli.pipelines.newwords import messages
+        from kxcli.pipelines.newwords.inputs import LexiconRequest, list_input_words
 
-        report, row_format, top = session.report, session.sink.format, options["top"]
-        try:
-            discovery = Discovery(options["method"], options["order"], options["min_count"], options["min_pmi"])
-        except ValueError as error:
-            raise UsageError(f"--min-pmi: {error}.") from None
-        report_missing_kernel(report)
-        known = None if options["is_all"] else _read_known(options["known"])
-        min_pmi = options["min_pmi"] if discovery.method == "entropy" else None  # pmi applies it to n-grams
-        selection = Selection(known, min_pmi, options["min_entropy"], options["min_docs"], options["sort"])
-        words = list_input_words(session, discovery, selection, unique_lines=options["unique_lines"])
-        if row_format == "userdict":
-            words = _select_findable(words, session)
-        if not words:
-            report.note("no word was found: there is too little text, all words are known, or the limits are too high")
-        elif top is not None and len(words) < top:
-            report.note(f"only {format_count(len(words), 'words')} found (--top {top})")
-        words = words[:top]
-        columns = Word._fields[:2] if row_format == "userdict" else Word._fields
-        session.write_rows(_iter_rows(words, len(columns), has_numbers=session.sink.has_numbers), columns, _TYPES)
+        discovery, selection = _build_discovery(options), _build_selection(options)
+        report_missing_kernel(session.report)
+        found = list_input_words(
+            session, LexiconRequest(discovery, selection, options["unique_lines"], options["background"])
+        )
+        words = found.words
+        if session.sink.format == "userdict":
+            from kxcli.pipelines.newwords.findable import select_findable
+
+            words = select_findable(words, session)
+        messages.report_found(session.report, found, len(words), options["min_count"], options["top"])
+        columns = _choose_columns(session, options)
+        session.write_rows(
+            _iter_rows(words[: options["top"]], columns, has_numbers=session.sink.has_numbers), columns, _TYPES
+        )
+
+
+def _build_discovery(options: dict[str, Any]) -> "Discovery":
+    from kxcli.mining import Discovery
+
+    names = ("method", "order", "min_count", "min_pmi", "phrases")
+    try:
+        return Discovery(*(options[name] for name in names))
+    except ValueError as error:
+        raise UsageError(f"--min-pmi: {error}.") from None
+
+
+def _build_selection(options: dict[str, Any]) -> "Selection":
+    from kxcli.mining import Selection
+
+    known = None if options["is_all"] else _read_known(options["known"])
+    min_pmi = options["min_pmi"] if options["method"] == "entropy" else None  # pmi applies it to n-grams
+    return Selection(known, min_pmi, options["min_entropy"], options["min_docs"], options["sort"])
 
 
 def _read_known(paths: Iterable[str]) -> frozenset[str]:
@@ -91,22 +109,21 @@ def _read_known(paths: Iterable[str]) -> frozenset[str]:
     return wordlists.read_first_words(paths)
 
 
-def _select_findable(words: "list[Word]", session: Session) -> "list[Word]":
-    """Return the words that jieba finds in a text only if they are in its dictionary."""
-    from kxcli.mining.segment.blocks import is_in_block
-
-    unfindable = [word.word for word in words if not is_in_block(word.word)]
-    if unfindable:
-        session.report.record_skips(UNFINDABLE, len(unfindable), unfindable)
-    n_latin = sum(word.word.isascii() for word in words)
-    if n_latin:
-        latin = f"{format_count(n_latin, 'words')} of Latin letters and digits"
-        session.report.note(f"skipped {latin}, which jieba finds without a dictionary")
-    return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
+def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...]:
+    if session.sink.format == "userdict":
+        return _COLUMNS[:2]
+    return (
+        *_COLUMNS,
+        *(("parts",) if options["phrases"] else ()),
+        *(_KEYNESS_COLUMNS if options["background"] else ()),
+    )
 
 
-def _iter_rows(words: "Iterable[Word]", n_columns: int, *, has_numbers: bool) -> "Iterator[Sequence[Cell]]":
-    """Yield the first cells of each word; scores have 4 decimals."""
+def _iter_rows(words: "Iterable[Word]", columns: Sequence[str], *, has_numbers: bool) -> "Iterator[Sequence[Cell]]":
+    """Yield the cells of each word; with rounded scores."""
     for word in words:
-        cells = (cell if has_numbers or not isinstance(cell, float) else f"{cell:.4f}" for cell in word)
-        yield tuple(cells)[:n_columns]
+        cells = [getattr(word, name) for name in columns]
+        if has_numbers:
+            yield tuple(round(cell, _DECIMALS) if isinstance(cell, float) else cell for cell in cells)
+        else:
+            yield tuple(f"{cell:.{_DECIMALS}f}" if isinstance(cell, float) else cell for cell in cells)

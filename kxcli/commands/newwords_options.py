@@ -6,16 +6,28 @@ import click
 
 from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
-from kxcli.commands.option_rules import NO_EFFECT, Rule, has
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
+SORTS = ("count", "pmi", "entropy", "score", "log_likelihood", "log_ratio")
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict")
+
+_ALL = has("is_all", "--all")
 
 RULES = (
     *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
-    Rule("known", NO_EFFECT, has("is_all", "--all"), "--all"),
+    Rule("known", NO_EFFECT, _ALL, "--all"),
+    Rule("background", EXCLUDES, _ALL, "--all", advice="compare all words with kxcli keyness"),
+    Rule("phrases", EXCLUDES, has_value("method", "pmi"), "--method pmi"),
+    Rule(
+        "sort",
+        REQUIRES,
+        has("background"),
+        "--sort log_ratio",
+        value=has_value("sort", "log_likelihood", "log_ratio"),
+    ),
 )
 
 
@@ -70,12 +82,25 @@ LEXICON_OPTIONS = (
         type=click.IntRange(min=1),
         default=1,
     ),
+    option(
+        "--phrases",
+        "Find phrases too: two words that often occur together, up to --order characters; a column has their parts.",
+    ),
     option("--unique-lines", "Count repeated lines once, also those within a record."),
+)
+LIST_OPTIONS = (
+    option(
+        "--background FILE",
+        "Compare with FILE, a corpus or a table of counts by newwords --all or wordcount: what is as frequent there "
+        "sinks, and columns have the count there, the log-likelihood and the log ratio.",
+        type=INPUT_FILE,
+        multiple=True,
+    ),
     option("--top K", "Show only the top K words.", type=click.IntRange(min=0)),
     option(
         "--sort",
         "Sort by this value, the largest first; entropy is the lower one of left and right; score is pmi + entropy.",
-        choices=["count", "pmi", "entropy", "score"],
+        choices=SORTS,
         default="count",
     ),
 )

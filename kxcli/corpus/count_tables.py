@@ -20,6 +20,11 @@ from kxcli.wording import format_count
 
 _SNIFFED_LINES = 10
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_SIGNED = re.compile(r"-?[0-9]+\.[0-9]+", re.ASCII)
+
+# The columns of newwords, as many as it writes without a header.
+LEXICON_COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy", "docs", "probability", "part_of")
+_N_SCORED = 5  # of them, as every row has them
 
 
 class CountRow(NamedTuple):
@@ -44,7 +49,8 @@ def read_count_rows(
         source: The file.
         kind: Its format; None to detect it by the name and the first line.
         encoding: A codec's name, or `auto`.
-        default_columns: The columns of a TSV or CSV file without a header.
+        default_columns: The columns of a TSV or CSV file without a header; it may have only the first of them, at
+            least two.
         known: A column that every header has.
         report: Called with the encoding that was detected, and with facts at the end.
 
@@ -125,6 +131,25 @@ def looks_like_counts(head: str, fields: Collection[str]) -> bool:
     return has_equal_rows and all(_NUMBER.fullmatch(row[-1]) for row in rows) and _are_sorted_counts(rows)
 
 
+def looks_like_lexicon(head: str) -> bool:
+    """Return whether a text begins like an output of newwords without a header.
+
+    The first lines are rows of a word, its count, its pmi, empty for a character, and its entropies.
+
+    Args:
+        head: The beginning of the text, of whole lines.
+    """
+    lines = [line.removesuffix("\r") for line in head.removeprefix("\ufeff").split("\n")[:_SNIFFED_LINES]]
+    rows = [line.split("\t") for line in lines if line]
+    return bool(rows) and all(
+        _N_SCORED <= len(row) <= len(LEXICON_COLUMNS)
+        and row[1].isdigit()
+        and (not row[2] or _SIGNED.fullmatch(row[2]))
+        and all(map(_SIGNED.fullmatch, row[3:_N_SCORED]))
+        for row in rows
+    )
+
+
 def _are_sorted_counts(rows: Sequence[list[str]]) -> bool:
     """Return whether rows are words with counts in an order of wordcount.
 
@@ -177,7 +202,7 @@ def _parse_rows(
             if known in row and not row[-1].isdigit():
                 columns = row
                 continue
-            columns = list(default_columns)
+            columns = list(default_columns[: max(2, len(row))])
         if len(row) != len(columns):
             what = f"has {format_count(len(row), 'cells')}, not {len(columns)} ({', '.join(columns)})"
             diagnostics.fail(what, "more columns than a word and its count need --header when they are written")

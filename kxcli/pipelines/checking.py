@@ -97,18 +97,22 @@ def make_document_check(session: "Session", spec: "ReaderSpec", kind: "Requested
     return InputCheck(read)
 
 
-def make_count_check(session: "Session", check_row: "Callable[[Source, CountRow], object]") -> InputCheck:
+def make_count_check(
+    session: "Session",
+    check_row: "Callable[[Source, CountRow], object]",
+    columns: tuple[str, ...] = ("word", "count"),
+) -> InputCheck:
     """Return the check of tables of counts.
 
     Args:
         session: The options and the report of the run.
         check_row: Raises `InputError` for a bad row.
+        columns: Those of a table without a header, as in `read_count_rows`.
     """
     given = session.source
 
     def read(source: "Source", found: list[Diagnostic]) -> Iterator[int]:
         encoding = encodings.resolve_encoding(given.encoding)
-        columns = ("word", "count")
         for row in read_count_rows(
             source, given.input_format, encoding, default_columns=columns, known="count", report=found.append
         ):

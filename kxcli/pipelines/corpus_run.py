@@ -99,11 +99,12 @@ class Corpus:
             self.is_reread,
             self._live,
         )
+        self._expected: tuple[list[str], tuple[object, ...]] | None = None  # by a checkpoint
         if run.checkpoint is not None:
             _check_outside(run.checkpoint, self.sources)
             stamps = shards.compute_stamps(self.sources)
             order = () if spec.numbering is None else tuple(stamps)
-            engine.expect(stamps, (run.shard_size, kind, *order))
+            self._expected = (stamps, (run.shard_size, kind, *order))
 
     def get_given_path(self, path: str) -> str:
         """Return the path of a source as the user named it."""
@@ -138,6 +139,8 @@ class Corpus:
             is_stream: Whether the partial of each task is written when it is made. Then, unless the inputs are read
                 again, a task from a pipe ends where the pipe pauses.
         """
+        if self._expected is not None:
+            self.engine.expect(*self._expected)
         self._live.is_followed = is_stream and not self.is_reread
         sizes = [source.size for source in self.sources]
         total = sum(size or 0 for size in sizes) if None not in sizes else None
@@ -241,11 +244,11 @@ def open_corpora(
     spec: ReaderSpec,
     inputs: Iterable[sources.Source],
     kind: RequestedKind | None = None,
-) -> Iterator[Callable[[list[sources.Source]], Corpus]]:
+) -> Iterator[Callable[..., Corpus]]:
     """Start one engine for several corpora; yield a function that opens some inputs.
 
-    A corpus is opened when the jobs over the one before it are done. `inputs` are those of all corpora; the other
-    arguments are those of `open_corpus`.
+    It takes the inputs, and their format if that is another one. `inputs` are those of all corpora; the other arguments
+    are those of `open_corpus`.
     """
     requested = kind or choose_format(session.source, by=spec.by)
     uses_threads = _allows_threads(spec, requested, inputs)
@@ -256,7 +259,7 @@ def open_corpora(
         Workspace() as workspace,
         start_engine(session.run, session.report, preload, workspace, uses_threads=uses_threads) as engine,
     ):
-        yield lambda own: Corpus(session, engine, workspace, spec, requested, own, uses_threads=uses_threads)
+        yield lambda own, kind=requested: Corpus(session, engine, workspace, spec, kind, own, uses_threads=uses_threads)
 
 
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:

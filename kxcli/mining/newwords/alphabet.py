@@ -133,7 +133,7 @@ class Alphabet:
     Numbers begin with 1; 0 is a border.
 
     Attributes:
-        ids: Number by code point, shape (last code point + 1,).
+        ids: Number by code point, shape (last code point + 2,); the last one, 0, is for all code points beyond.
         codes: Code point by number, shape (n + 1,), 0 for the border.
         counts: Count by number, shape (n + 1,), 0 for the border.
         total: Sum of all counts.
@@ -159,7 +159,7 @@ class Alphabet:
         seen = np.flatnonzero(counts)
         kept = seen[[chr(code).isalnum() for code in seen.tolist()]] if len(seen) else seen
         kept = kept[np.argsort(-counts[kept], kind="stable")]
-        ids = np.zeros(len(counts), dtype=np.uint32)
+        ids = np.zeros(len(counts) + 1, dtype=np.uint32)
         ids[kept] = np.arange(1, len(kept) + 1)
         codes = np.concatenate(([0], kept)).astype(np.uint32)
         kept_counts = np.concatenate(([0], counts[kept]))

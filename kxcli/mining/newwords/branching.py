@@ -19,6 +19,7 @@ from kxcli.mining.newwords.alphabet import Alphabet
 from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Ngrams
+from kxcli.mining.newwords.phrases import find_phrases
 from kxcli.mining.newwords.spelling import Reduce, Vocabulary
 
 _CUTS = 3  # a fourth changes next to nothing
@@ -81,7 +82,11 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     ]
     words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.min_count_spaced}
     is_aligned = tuple(10 * aligned >= 9 * count for aligned, count in zip(found.aligned, counts, strict=True))
-    return Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)._replace(is_aligned=is_aligned)
+    vocabulary = Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)._replace(is_aligned=is_aligned)
+    if not discovery.phrases:
+        return vocabulary
+    phrases, phrase_counts = find_phrases(shorter, values, found.words, found.aligned)
+    return vocabulary._replace(phrases=phrases, phrase_counts=phrase_counts)
 
 
 def compute_boundary_scores(

@@ -58,12 +58,14 @@ class Discovery:
             characters, from 4 to 32, but always 32 for words in scripts with spaces.
         min_pmi: Minimum cohesion in nats, for each length from 2; with "pmi" that of the n-grams in words, by default
             2, 4, 6, 8 and 10, with "entropy" that of listed words, by default none.
+        phrases: Whether to find phrases of two words, too; only with "entropy".
     """
 
     method: Method = "entropy"
     order: int = DEFAULT_ORDER
     min_count: int | None = None
     min_pmi: tuple[float, ...] | None = None
+    phrases: bool = False
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, get_args(Method))
@@ -76,6 +78,9 @@ class Discovery:
             check_type("min_pmi", self.min_pmi, (tuple, list), "a tuple of numbers")
             for position, value in enumerate(self.min_pmi):
                 check_type(f"min_pmi[{position}]", value, Real)
+        check_type("phrases", self.phrases, bool)
+        if self.phrases and self.method != "entropy":
+            raise ValueError('phrases need the method "entropy"')
         _ = self.thresholds  # raises for invalid thresholds
 
     def min_count_for(self, n_characters: int) -> int:

@@ -1,6 +1,7 @@
 """The lexicon as columns: one entry for each word."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ class LexiconTable:
         grams: The frequent n-grams of the corpus, and its characters.
         is_aligned: For each length from 1, whether most occurrences of each n-gram are between two cuts; only of the
             method by branching entropies.
+        phrases: The words of each phrase, separated by a space.
     """
 
     words: list[str]
@@ -65,6 +67,7 @@ class LexiconTable:
     right: Sides
     grams: Ngrams
     is_aligned: tuple[BoolArray, ...] = ()
+    phrases: Mapping[str, str] = MappingProxyType({})
 
     def __len__(self) -> int:
         return len(self.words)
@@ -86,6 +89,9 @@ class LexiconTable:
             left=self.left.append(other.left),
             right=self.right.append(other.right),
         )
+    def count_characters(self) -> int:
+        """Return the number of characters in the words of the cut."""
+        return int((self.counts * np.fromiter(map(len, self.words), dtype=np.int64, count=len(self))).sum())
 
     def sort(self) -> "LexiconTable":
         """Return the entries by falling count, then by code points."""
@@ -105,4 +111,5 @@ class LexiconTable:
             self.right.take(rows),
             self.grams,
             self.is_aligned,
+            self.phrases,
         )

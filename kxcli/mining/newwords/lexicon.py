@@ -11,7 +11,8 @@ from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.entries import LexiconTable
 from kxcli.mining.newwords.grams import CountNgrams, NgramPass, Ngrams
 from kxcli.mining.newwords.neighbors import SideCounts, measure_contexts
-from kxcli.mining.newwords.spelling import Reduce
+from kxcli.mining.newwords.phrases import split_phrases
+from kxcli.mining.newwords.spelling import Reduce, Spellings
 from kxcli.mining.newwords.trie import LAST, SHIFT
 from kxcli.tally.key_runs import KeyRun, merge_key_runs
 
@@ -44,12 +45,15 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     else:
         found = coarse.find_vocabulary(grams, values, discovery, reduce)
     found = found.select_frequent(alphabet.min_count)
-    singles = np.flatnonzero(found.singles)
-    contexts = measure_contexts(found.words, found.counts, alphabet, reduce, room)
-    return LexiconTable(
-        [*map(chr, alphabet.codes[singles].tolist()), *found.words.to_texts(alphabet)],
-        np.concatenate((found.singles[singles], found.counts)),
-        np.concatenate((np.full(len(singles), np.nan), compute_word_cohesion(found.words, values, grams))),
+    singles, phrases = np.flatnonzero(found.singles), found.phrases.to_texts(alphabet)
+    words = Spellings.concatenate((found.words, found.phrases))
+    word_counts = np.concatenate((found.counts, found.phrase_counts))
+    contexts = measure_contexts(words, word_counts, alphabet, reduce, room)
+    texts = [*map(chr, alphabet.codes[singles].tolist()), *words.to_texts(alphabet)]
+    lexicon = LexiconTable(
+        texts,
+        np.concatenate((found.singles[singles], word_counts)),
+        np.concatenate((np.full(len(singles), np.nan), compute_word_cohesion(words, values, grams))),
         np.concatenate((alphabet.counts[singles], contexts.occurrences)),
         np.concatenate((contexts.character_docs[singles], contexts.docs)),
         left.to_sides(singles).append(contexts.left),
@@ -57,6 +61,7 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         counted,
         found.is_aligned,
     ).sort()
+    return split_phrases(lexicon, phrases) if phrases else lexicon
 
 
 def count_ngrams(

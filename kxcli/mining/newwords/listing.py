@@ -2,21 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
+from kxcli.mining.newwords.background import CountBackground, Keyness, compare_with_background
 from kxcli.mining.newwords.discovery import expand_thresholds
 from kxcli.mining.newwords.entries import LexiconTable, Sides
 
-Sort = Literal["count", "pmi", "entropy", "score"]
+Sort = Literal["count", "pmi", "entropy", "score", "log_likelihood", "log_ratio"]
 
 _DECIMALS = 4  # values are compared as they are printed
 
 
 class Word(NamedTuple):
-    """A listed word, with values in nats; `pmi` is None for one character."""
+    """A listed word, with values in nats; `pmi` is None for one character.
+
+    The last three values compare the word with a background; without one, they are None.
+    """
 
     word: str
     count: int  # type: ignore[assignment]  # hides tuple.count
@@ -24,6 +28,10 @@ class Word(NamedTuple):
     left_entropy: float
     right_entropy: float
     docs: int
+    parts: str = ""
+    count_ref: int | None = None
+    log_likelihood: float | None = None
+    log_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Selection:
         min_pmi: Minimum cohesion in nats for each length from 2; a short list is continued by its last step.
         min_entropy: Minimum of the smaller entropy in nats.
         min_docs: Minimum number of documents.
-        sort: The value to sort by, the largest first; equal words are sorted by code points.
+        sort: The value to sort by, the largest first; equal words are sorted by code points. With a background, the
+            score falls with the rate there; "log_likelihood" and "log_ratio" need one.
     """
 
     known: frozenset[str] | None = None
@@ -53,16 +62,44 @@ class _Scores(NamedTuple):
     left: FloatArray
     right: FloatArray
 
+    def take(self, rows: IntArray) -> "_Scores":
+        return _Scores(*(column[rows] for column in self))
 
-def list_words(lexicon: LexiconTable, selection: Selection) -> list[Word]:
-    """Return the selected words in their order."""
+
+def list_words(
+    lexicon: LexiconTable, selection: Selection, count_background: CountBackground | None = None
+) -> list[Word]:
+    """Return the selected words in their order.
+
+    Args:
+        lexicon: All words.
+        selection: Selects and orders them.
+        count_background: Counts the selected words in another corpus; None without one.
+    """
+    n_in_words = lexicon.count_characters()
     if selection.known is not None:
         lexicon = lexicon.take(_find_new(lexicon, selection.known))
     scores = _score(lexicon, is_merged=selection.known is not None)
     rows = np.flatnonzero(_reach_limits(lexicon, scores, selection))
-    values = _SORT_VALUES[selection.sort](lexicon, scores)[rows].tolist()
-    order = sorted(range(len(rows)), key=lambda at: (-values[at], lexicon.words[rows[at]]))
-    return _make_words(lexicon, scores, rows[order].tolist())
+    lexicon, scores = lexicon.take(rows), scores.take(rows)
+    keyness = None
+    if count_background is not None:
+        keyness = compare_with_background(lexicon, n_in_words, count_background(lexicon.words))
+    values = _get_sort_values(lexicon, scores, keyness, selection.sort).tolist()
+    order = sorted(range(len(rows)), key=lambda row: (-values[row], lexicon.words[row]))
+    return _make_words(lexicon, scores, keyness, order)
+
+
+def _get_sort_values(
+    lexicon: LexiconTable, scores: _Scores, keyness: Keyness | None, sort: Sort
+) -> FloatArray | IntArray:
+    """Return the values to sort by, rounded as they are printed."""
+    if keyness is not None and sort == "log_ratio":
+        return keyness.log_ratio.round(_DECIMALS)
+    if keyness is not None and sort == "log_likelihood":
+        return np.copysign(keyness.log_likelihood, keyness.log_ratio).round(_DECIMALS)
+    values = _SORT_VALUES[sort](lexicon, scores)
+    return (values * keyness.share).round(_DECIMALS) if keyness is not None and sort == "score" else values
 
 
 def _find_new(lexicon: LexiconTable, known: frozenset[str]) -> IntArray:
@@ -101,7 +138,7 @@ def _get_score(_lexicon: LexiconTable, scores: _Scores) -> FloatArray:
     return (np.nan_to_num(scores.pmi) + np.minimum(scores.left, scores.right)).round(_DECIMALS)
 
 
-_SORT_VALUES: dict[Sort, Callable[[LexiconTable, _Scores], FloatArray | IntArray]] = {
+_SORT_VALUES: dict[str, Callable[[LexiconTable, _Scores], FloatArray | IntArray]] = {
     "count": lambda lexicon, _: lexicon.counts,
     "pmi": _get_pmi,
     "entropy": _get_entropy,
@@ -109,13 +146,17 @@ _SORT_VALUES: dict[Sort, Callable[[LexiconTable, _Scores], FloatArray | IntArray
 }
 
 
-def _make_words(lexicon: LexiconTable, scores: _Scores, rows: Sequence[int]) -> list[Word]:
+def _make_words(lexicon: LexiconTable, scores: _Scores, keyness: Keyness | None, rows: Sequence[int]) -> list[Word]:
     """Return some words in an order."""
-    counts, docs = lexicon.counts.tolist(), lexicon.docs.tolist()
-    pmi, left, right = (values.tolist() for values in scores)
-    return [
-        Word(
-            lexicon.words[row], counts[row], None if np.isnan(pmi[row]) else pmi[row], left[row], right[row], docs[row]
-        )
-        for row in rows
+    columns: list[list[Any]] = [
+        lexicon.words,
+        lexicon.counts.tolist(),
+        [None if np.isnan(value) else value for value in scores.pmi.tolist()],
+        scores.left.tolist(),
+        scores.right.tolist(),
+        lexicon.docs.tolist(),
+        [lexicon.phrases.get(word, "") for word in lexicon.words],
     ]
+    if keyness is not None:
+        columns += [keyness.count_ref.tolist(), keyness.log_likelihood.tolist(), keyness.log_ratio.tolist()]
+    return [Word(*(column[row] for column in columns)) for row in rows]

@@ -75,7 +75,7 @@ class Spellings(NamedTuple):
 
 
 class Vocabulary(NamedTuple):
-    """Counts of words: of single characters by number, of longer words by position.
+    """Counts of single characters by number, of longer words and phrases by position.
 
     If the cut has n-grams, `is_aligned` is for each length from 1 whether most occurrences of each are between cuts.
     """
@@ -84,6 +84,8 @@ class Vocabulary(NamedTuple):
     words: Spellings
     counts: IntArray
     is_aligned: tuple[BoolArray, ...] = ()
+    phrases: Spellings = Spellings.empty()
+    phrase_counts: IntArray = np.empty(0, dtype=np.int64)
 
     @classmethod
     def from_parts(
@@ -98,16 +100,14 @@ class Vocabulary(NamedTuple):
             *spellings,
             (Spellings.from_words(texts, alphabet), np.fromiter(texts.values(), dtype=np.int64, count=len(texts))),
         ]
-        return cls(
-            singles, Spellings.concatenate(words for words, _ in parts), np.concatenate([counts for _, counts in parts])
-        )
+        words, counts = Spellings.concatenate(words for words, _ in parts), np.concatenate([some for _, some in parts])
+        return cls(singles, words, counts)
 
     def select_frequent(self, min_count: int) -> "Vocabulary":
         """Return the words with a count of at least `min_count`."""
         kept = np.flatnonzero(self.counts >= min_count)
-        return Vocabulary(
-            np.where(self.singles >= min_count, self.singles, 0),
-            self.words.select(kept),
-            self.counts[kept],
-            self.is_aligned,
+        return self._replace(
+            singles=np.where(self.singles >= min_count, self.singles, 0),
+            words=self.words.select(kept),
+            counts=self.counts[kept],
         )

@@ -1,25 +1,68 @@
 """Inputs -> the words of their texts."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from kxcli.corpus.reader_spec import ReaderSpec
 from kxcli.mining.newwords.alphabet import MAX_RECORD, CountCharacters, iter_part_records
+from kxcli.mining.newwords.background import BackgroundCounts, count_background
 from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN, Discovery
 from kxcli.mining.newwords.lexicon import find_lexicon
 from kxcli.mining.newwords.lines import FindFirstLines
 from kxcli.mining.newwords.listing import Selection, Word, list_words
 from kxcli.pipelines import corpus_run, engines
 from kxcli.pipelines.array_corpus import ArrayCorpus
-from kxcli.pipelines.inputs import make_reader_spec
+from kxcli.pipelines.inputs import choose_format, find_sources, make_reader_spec
+from kxcli.pipelines.newwords.background import find_background, read_counts
 from kxcli.pipelines.session import Session
+from kxcli.suffixes import guess_record_format
+
+if TYPE_CHECKING:
+    from kxcli.corpus.reader_spec import ReaderSpec, RequestedKind
+    from kxcli.corpus.sources import Source
+
+_MODULES = ("kxcli.mining.newwords.lexicon", "kxcli.corpus.spool")
 
 # Bytes of memory for a byte of a whole line: the peak above that of an empty run was 10 for a JSON line of 10 MB of
 # "aaa...", 14 for articles, and 25 for a list of empty objects next to the text.
 _LINE_COST = 30
 
 
-def make_spec(session: Session, unique_lines: bool) -> ReaderSpec:
-    """Return how the inputs are read."""
+class LexiconRequest(NamedTuple):
+    """A list of new words as requested.
+
+    Attributes:
+        discovery: How words are found.
+        selection: The listed words and their order.
+        unique_lines: Whether repeated lines count once.
+        background: The inputs of the background; none if there is no background.
+    """
+
+    discovery: Discovery
+    selection: Selection
+    unique_lines: bool
+    background: tuple[str, ...]
+
+
+class FoundWords(NamedTuple):
+    """The listed words.
+
+    Attributes:
+        words: The words.
+        n_words: The number of words of the whole lexicon.
+        n_characters: The number of characters of the text.
+        min_count: Minimum count of a word.
+    """
+
+    words: list[Word]
+    n_words: int
+    n_characters: int
+    min_count: int
+
+
+def make_spec(session: Session, unique_lines: bool) -> "ReaderSpec":
+    """Return how texts are read."""
     return make_reader_spec(
         session.source,
         unit="blocks",  # lines are documents
@@ -29,12 +72,34 @@ def make_spec(session: Session, unique_lines: bool) -> ReaderSpec:
     )
 
 
-def list_input_words(session: Session, discovery: Discovery, selection: Selection, *, unique_lines: bool) -> list[Word]:
-    """Return the selected words of the inputs, in their order."""
-    modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]
-    with corpus_run.open_corpus(session, modules, make_spec(session, unique_lines)) as corpus:
-        arrays = ArrayCorpus(corpus, partial(iter_part_records, splits_lines=unique_lines))
-        scratch = corpus.open_scratch()
-        if unique_lines:
+def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
+    """Return the new words of the inputs."""
+    with ExitStack() as stack:
+        background = find_background(session, request.background, stack)
+        inputs = find_sources(session)
+        spec = make_spec(session, request.unique_lines)
+        open_inputs = stack.enter_context(
+            corpus_run.open_corpora(session, _MODULES, spec, [*inputs, *background.texts])
+        )
+        convert = partial(iter_part_records, splits_lines=request.unique_lines)
+        corpus = open_inputs(inputs)
+        arrays, scratch = ArrayCorpus(corpus, convert), corpus.open_scratch()
+        if request.unique_lines:
             arrays.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))
-        return list_words(find_lexicon(discovery, arrays.run, scratch.room), selection)
+        lexicon = find_lexicon(request.discovery, arrays.run, scratch.room)
+
+        def count(words: Sequence[str]) -> BackgroundCounts:
+            if background.tables:
+                return read_counts(session, background.tables, words)
+            others = ArrayCorpus(open_inputs(background.texts, _choose_format(session, background.texts)), convert)
+            return count_background(words, lexicon.alphabet, others.run)
+
+        words = list_words(lexicon, request.selection, count if request.background else None)
+        return FoundWords(words, len(lexicon), lexicon.alphabet.total, lexicon.alphabet.min_count)
+
+
+def _choose_format(session: Session, texts: "list[Source]") -> "RequestedKind":
+    """Return the format of the background; --field describes only its records."""
+    requested = choose_format(session.source, by=())
+    has_plain = any(source.is_stdin or guess_record_format(source.path) is None for source in texts)
+    return "auto" if requested == "records" and has_plain else requested

@@ -110,7 +110,11 @@ class RowParser:
 
 
 def read_count_tables(
-    sources: "list[Source]", session: Session, add_row: "Callable[[Source, CountRow], int]", consequence: str
+    sources: "list[Source]",
+    session: Session,
+    add_row: "Callable[[Source, CountRow], int]",
+    consequence: str,
+    default_columns: tuple[str, ...] = ("word", "count"),
 ) -> None:
     """Read earlier outputs row by row.
 
@@ -118,7 +122,8 @@ def read_count_tables(
         sources: The outputs.
         session: The options and the report of the run.
         add_row: Called with each row; returns its count.
-        consequence: What follows if an output has no word that occurs once, for a warning.
+        consequence: What follows if an output has no word that occurs once, for a warning; without it, none is given.
+        default_columns: The columns of a TSV or CSV file without a header, as in `read_count_rows`.
     """
     from kxcli.corpus import count_tables, diagnostics, encodings
     from kxcli.pipelines.input_messages import report_notice
@@ -140,12 +145,12 @@ def read_count_tables(
             source,
             given.input_format,
             encodings.resolve_encoding(given.encoding),
-            default_columns=("word", "count"),
+            default_columns=default_columns,
             known="count",
             report=report_diagnostic,
         )
         min_count = min((add_row(source, row) for row in rows), default=1)
-        if min_count > 1:
+        if min_count > 1 and consequence:
             why = f"the lowest count is {min_count}, as after --top or --min-count"
             report.warning(f"{source.path}: {why}, {consequence}")
 
