@@ -75,7 +75,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             from kxcli.pipelines.newwords.findable import select_findable
 
             words = select_findable(words, session)
-        messages.report_found(session.report, found, len(words), options["min_count"], options["top"])
+        limits = {name: options[name] for name in ("is_all", "min_count", "top")}
+        messages.report_found(session.report, found, len(words), **limits)
         columns = _choose_columns(session, options)
         session.write_rows(
             _iter_rows(words[: options["top"]], columns, has_numbers=session.sink.has_numbers), columns, _TYPES

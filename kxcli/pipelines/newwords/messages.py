@@ -12,25 +12,31 @@ _LITTLE_TEXT = 20_000  # characters; few of the words in less text occur often e
 _LOW_COUNT = 2  # a lower minimum lists everything
 
 
-def report_found(report: Report, found: "FoundWords", n_words: int, min_count: int | None, top: int | None) -> None:
+def report_found(
+    report: Report, found: "FoundWords", n_words: int, *, is_all: bool, min_count: int | None, top: int | None
+) -> None:
     """Report little text, and a list without words or with fewer than requested.
 
     Args:
         report: Receives the notes.
         found: What was found.
         n_words: The number of words in the list.
+        is_all: Whether known words are in the list, too.
         min_count: That of the options.
         top: That of the options.
     """
-    if found.n_characters < _LITTLE_TEXT and (min_count is None or not found.n_words):
-        report.note(_describe_little_text(found))
+    notes = []
     if not n_words and found.n_words:
-        words = format_count(found.n_words, "words")
-        report.note(f"none of the {words} found is new and within the limits; add --all to show them")
+        words, new = format_count(found.n_words, "words"), "" if is_all else "new and "
+        notes.append(f"none of the {words} found is {new}within the limits")
     elif not n_words:
-        report.note("no word was found")
+        notes.append("no word was found")
     elif top is not None and n_words < top:
-        report.note(f"only {format_count(n_words, 'words')} found (--top {top})")
+        notes.append(f"only {format_count(n_words, 'words')} found (--top {top})")
+    if found.n_characters < _LITTLE_TEXT and (min_count is None or not found.n_words):
+        notes.append(_describe_little_text(found))
+    if notes:
+        report.note("; ".join(notes))
 
 
 def _describe_little_text(found: "FoundWords") -> str:
