@@ -82,7 +82,9 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     ]
     words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.min_count_spaced}
     is_aligned = tuple(10 * aligned >= 9 * count for aligned, count in zip(found.aligned, counts, strict=True))
-    vocabulary = Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)._replace(is_aligned=is_aligned)
+    vocabulary = Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)._replace(
+        is_aligned=is_aligned
+    )
     if not discovery.phrases:
         return vocabulary
     phrases, phrase_counts = find_phrases(shorter, values, found.words, found.aligned)

@@ -1,8 +1,8 @@
 """The lexicon as columns: one entry for each word."""
 
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +89,7 @@ class LexiconTable:
             left=self.left.append(other.left),
             right=self.right.append(other.right),
         )
+
     def count_characters(self) -> int:
         """Return the number of characters in the words of the cut."""
         return int((self.counts * np.fromiter(map(len, self.words), dtype=np.int64, count=len(self))).sum())
