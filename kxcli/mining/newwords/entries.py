@@ -1,8 +1,7 @@
 """The lexicon as columns: one entry for each word."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +66,7 @@ class LexiconTable:
     right: Sides
     grams: Ngrams
     is_aligned: tuple[BoolArray, ...] = ()
-    phrases: Mapping[str, str] = MappingProxyType({})
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.words)
