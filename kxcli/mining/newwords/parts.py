@@ -40,7 +40,7 @@ def find_known_wholes(parts: LexiconTable, chains: Iterable[Sequence[Link]], kno
 
 
 def find_wholes_in_cut(parts: LexiconTable, n_within: Iterable[int], lexicon: LexiconTable) -> Iterator[Whole]:
-    """Yield the longer words of the cut with half or more of the occurrences of parts.
+    """Yield the words of the cut with half or more of the occurrences of parts.
 
     Args:
         parts: Words.
