@@ -254,8 +254,8 @@ def test_thresholds_are_parsed(kxcli):
     def out(*options):
         return kxcli(*PMI, "--all", "--min-count", 1, *options, "-q", stdin=SMALL).out
 
-    assert out("--order", 4, "--min-pmi", "0,1") == out("--min-pmi", "0.0, 1e0,2") != out("--min-pmi", "0")
-    assert out("--min-pmi", "-3") == out("--min-pmi=-3,-3,-3")
+    assert out("--order", 6, "--min-pmi", "0,1") == out("--min-pmi", "0.0, 1e0,2") != out("--min-pmi", "0")
+    assert out("--min-pmi", "-3") == out("--min-pmi=-3,-3,-3,-3,-3")
     assert out("--order", 2) == out("--order", 2, "--min-pmi", 2)
 
 
@@ -269,7 +269,7 @@ def test_thresholds_are_parsed(kxcli):
         ["--min-pmi", "2,nan"],
         ["--min-pmi", "two"],
         ["--min-pmi", "2;4"],
-        ["--min-pmi", "1,2,3,4"],
+        ["--min-pmi", "1,2,3,4,5,6"],
         ["--order", "2", "--min-pmi", "1,2"],
         ["--order", "1"],
         ["--order", "7"],
@@ -609,7 +609,7 @@ def runs_below(folder):
 
 @pytest.mark.full
 def test_memory_limit_keeps_output_and_leaves_no_file(kxcli, workers, big):
-    given = (*PMI, "--all", "--min-count", 2, "-j", workers, big)
+    given = (*PMI, "--order", 4, "--all", "--min-count", 2, "-j", workers, big)
     expected = kxcli(*given).out
     assert expected.count(b"\n") > 10_000
     for memory, is_written in ("1M", True), ("2G", False):
@@ -756,7 +756,7 @@ def test_killed_worker_is_reported(kxcli, big, phase, retries):
 
 def test_closed_pipe_ends_silently(kxcli, workers):
     put(kxcli, "a", random_text(50_000) * 2)
-    kxcli_ = kxcli.command(*PMI, "--all", "--min-count", 2, "-j", workers, "a")
+    kxcli_ = kxcli.command(*PMI, "--order", 4, "--all", "--min-count", 2, "-j", workers, "a")
     process = subprocess.run(
         ["bash", "-c", '"$@" | head -n 1; exit ${PIPESTATUS[0]}', "-", *kxcli_],
         cwd=kxcli.folder,

@@ -57,7 +57,7 @@ LEXICON_OPTIONS = (
         type=INPUT_FILE,
         multiple=True,
     ),
-    option("--order N", "Maximum length of n-grams in characters.", type=click.IntRange(2, 6), default=4),
+    option("--order N", "Maximum length of n-grams in characters.", type=click.IntRange(2, 6), default=6),
     option(
         "--min-count K",
         "Use only words and n-grams with a count of K or more. [default: 32; with entropy, one in 5,000,000 "

@@ -10,7 +10,7 @@ from kxcli.mining.arguments import check_choice, check_minimum, check_type
 Method = Literal["pmi", "entropy"]
 
 MIN_ORDER, MAX_ORDER = 2, 6
-DEFAULT_ORDER = 4
+DEFAULT_ORDER = 6
 DEFAULT_MIN_COUNT = 32
 MAX_WORD_LENGTH = 1000  # characters; in periodic text, longer words would take long to find
 
