@@ -10,10 +10,7 @@ from kxcli.mining.newwords.userdict import select_user_words
 from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
-WORDS = [
-    first + last
-    for first, last in zip("我他今明喜看知北上学工可已应非认", "们们天天欢见道京海习作以经该常为", strict=True)
-]
+WORDS = ["我们", "他们", "今天", "明天", "喜欢", "看见", "知道", "北京", "学习", "工作", "可以", "已经"]
 NEW = ("璀瓒", "骐骥驿", "的了", "农民增收", "防洪林带", "耶律洪基")
 
 
