@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.corpus.count_tables import looks_like_lexicon
+from kxcli.mining import Discovery, Selection, find_words
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
 from kxcli.mining.newwords.background import BackgroundCounts, compute_keyness, count_background
 
@@ -86,8 +87,6 @@ def test_lexicon_is_recognized(head, is_lexicon):
     assert looks_like_lexicon(head) == is_lexicon
 
 
-# The command
-
 TARGET = "".join(f"桂花冰酿{ch}好喝，青团{ch}也{ch}\n" for ch in "很真又太最更不都") * 2
 NEWS = "".join(f"青团{ch}多，今天{ch}\n" for ch in "很真又太最更不都") * 20
 OPTIONS = ("newwords", "--min-count", 3, "-q")
@@ -103,6 +102,39 @@ def background(kxcli):
     (kxcli.folder / "target.txt").write_text(TARGET, encoding="utf-8")
     (kxcli.folder / "news.txt").write_text(NEWS, encoding="utf-8")
     return kxcli.folder / "news.txt"
+
+
+# From Python
+
+
+def test_function_compares_with_texts_and_counts(kxcli, background):
+    discovery, selection = Discovery(min_count=3), Selection(frozenset(), sort="log_ratio")
+    texts, news = TARGET.splitlines(), NEWS.splitlines()
+    found = find_words(texts, discovery, selection, background=news)
+    (kxcli.folder / "none.txt").write_text("", encoding="utf-8")
+    rows = kxcli(*OPTIONS, "--sort", "log_ratio", "--known", "none.txt", "--background", background, "target.txt").rows
+    assert [(word.word, str(word.count_ref), f"{word.log_ratio:.4f}") for word in found] == [
+        (row[0], row[-3], row[-1]) for row in rows
+    ]
+    counts = find_words(texts, discovery, selection, background={"青团": 7, "今天": 9})
+    assert {word.word: word.count_ref for word in counts}["青团"] == 7
+
+
+@pytest.mark.parametrize(
+    ("background", "sort", "error", "message"),
+    [
+        (None, "log_ratio", ValueError, "background"),
+        ({"青团": -1}, "count", ValueError, "background"),
+        (["青团", 1], "count", TypeError, r"background\[1\]"),
+        ("青团", "count", TypeError, "background"),
+    ],
+)
+def test_function_refuses_a_wrong_background(background, sort, error, message):
+    with pytest.raises(error, match=message):
+        find_words(["青团"] * 9, Discovery(min_count=3), Selection(sort=sort), background=background)
+
+
+# The command
 
 
 def test_counts_in_the_background_are_all_occurrences(kxcli, background):

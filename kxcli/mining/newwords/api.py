@@ -1,17 +1,24 @@
 """`find_words`: new words of texts in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kxcli.mining.arguments import check_type, iter_strings
+import numpy as np
+
+from kxcli.mining.arguments import check_minimum, check_type, iter_strings
 from kxcli.mining.newwords.alphabet import iter_records
+from kxcli.mining.newwords.background import BackgroundCounts, count_background
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.lexicon import find_lexicon
-from kxcli.mining.newwords.listing import Selection, Word, list_words
+from kxcli.mining.newwords.listing import KEYNESS_SORTS, Selection, Word, list_words
+from kxcli.mining.newwords.spelling import Reduce
 
 
 def find_words(
-    texts: Iterable[str], discovery: Discovery | None = None, selection: Selection | None = None
+    texts: Iterable[str],
+    discovery: Discovery | None = None,
+    selection: Selection | None = None,
+    background: Iterable[str] | Mapping[str, int] | None = None,
 ) -> list[Word]:
     """Return the words of texts.
 
@@ -21,19 +28,42 @@ def find_words(
         texts: Strings; each is a document.
         discovery: How words are found.
         selection: Which words are returned, and their order; by default all of them, the most frequent first.
+        background: Texts, or counts of words, to compare the words with.
 
     Raises:
         TypeError: A text is not a string; names its position.
+        ValueError: A count is negative, or the order needs a background.
     """
     strings = iter_strings("texts", texts)
     discovery = Discovery() if discovery is None else discovery
     selection = Selection() if selection is None else selection
     check_type("discovery", discovery, Discovery)
     check_type("selection", selection, Selection)
-    records = list(iter_records(strings))
+    if selection.sort in KEYNESS_SORTS and background is None:
+        raise ValueError(f"the order by {selection.sort} needs a background")
+    lexicon = find_lexicon(discovery, _make_reduce(strings))
 
-    def reduce(job: Any, shared: Any, what: str) -> Any:
+    def count(words: Sequence[str]) -> BackgroundCounts:
+        if isinstance(background, Mapping):
+            return _look_up(words, background)
+        return count_background(words, lexicon.alphabet, _make_reduce(iter_strings("background", background or ())))
+
+    return list_words(lexicon, selection, None if background is None else count)
+
+
+def _make_reduce(texts: Iterable[str]) -> Reduce:
+    """Return a function that runs a job over texts, kept in memory; it returns None if there are none."""
+    records = list(iter_records(texts))
+
+    def reduce(job: Any, shared: Any, _what: str) -> Any:
         job.setup(shared)
         return job.finish(job.map(records)) if records else None
 
-    return list_words(find_lexicon(discovery, reduce), selection)
+    return reduce
+
+
+def _look_up(words: Sequence[str], counts: Mapping[str, int]) -> BackgroundCounts:
+    for word, count in counts.items():
+        check_minimum(f"background[{word!r}]", count, 0)
+    found = np.array([counts.get(word, 0) for word in words], dtype=np.int64)
+    return BackgroundCounts(found, sum(n * len(word) for word, n in counts.items()), are_occurrences=False)

@@ -12,6 +12,7 @@ from kxcli.mining.newwords.discovery import expand_thresholds
 from kxcli.mining.newwords.entries import LexiconTable, Sides
 
 Sort = Literal["count", "pmi", "entropy", "score", "log_likelihood", "log_ratio"]
+KEYNESS_SORTS = ("log_likelihood", "log_ratio")  # they need a background
 
 _DECIMALS = 4  # values are compared as they are printed
 
