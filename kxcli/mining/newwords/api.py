@@ -52,7 +52,10 @@ def find_words(
 
 
 def _make_reduce(texts: Iterable[str]) -> Reduce:
-    """Return a function that runs a job over texts, kept in memory; it returns None if there are none."""
+    """Return a function that runs jobs over texts, which are kept in memory.
+
+    Without texts, it returns None.
+    """
     records = list(iter_records(texts))
 
     def reduce(job: Any, shared: Any, _what: str) -> Any:
