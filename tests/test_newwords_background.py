@@ -67,7 +67,7 @@ def test_keyness_by_hand():
 
 def test_empty_background_has_no_influence_on_the_order():
     found = compute_keyness(np.array([5, 50]), 100, BackgroundCounts(np.zeros(2, dtype=np.int64), 0, True))
-    assert np.isfinite(found.log_ratio).all() and np.isfinite(found.log_likelihood).all()
+    assert [values.tolist() for values in found] == [[0, 0], [0, 0], [0, 0], [0.5, 0.5]]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,12 @@ def test_bad_background_is_reported_with_its_line(kxcli, background, name, text,
     (kxcli.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     assert expected in kxcli(*OPTIONS, "--background", name, "target.txt", code=code).err
     assert expected.split(" ", 1)[1] in kxcli(*OPTIONS, "--check", "--background", name, "target.txt", code=1).text
+
+
+def test_empty_background_has_a_warning(kxcli, background):
+    ended = kxcli("newwords", "--min-count", 3, "--background", "/dev/null", "target.txt")
+    assert "the background has no text, so there is nothing to compare" in ended.err
+    assert {tuple(row[-3:]) for row in ended.rows} == {("0", "0.0000", "0.0000")}
 
 
 def test_texts_and_tables_are_not_mixed(kxcli, background):

@@ -62,10 +62,13 @@ class Keyness(NamedTuple):
 def compute_keyness(counts: IntArray, total: int, background: BackgroundCounts) -> Keyness:
     """Return the comparison of words with the background.
 
-    The rates are per character. A count of zero in the background is replaced by 0.5.
+    The rates are per character. A count of zero in the background is replaced by 0.5. A background without text has no
+    rates, so all words have the same values.
     """
     count_ref, total_ref = background.counts, background.total
-    total, total_ref = max(total, int(counts.max(initial=1))), max(total_ref, int(count_ref.max(initial=1)))
+    if not total_ref:
+        zeros = np.zeros(len(counts))
+        return Keyness(count_ref, zeros, zeros, zeros + 0.5)
     log_ratio = compute_log_ratio(counts, count_ref, Sizes(total, total_ref))
     log_likelihood = compute_log_likelihood(counts, total - counts, count_ref, total_ref - count_ref)
     return Keyness(count_ref, log_likelihood, log_ratio, 1.0 / (1.0 + np.exp2(-log_ratio)))

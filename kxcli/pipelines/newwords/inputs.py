@@ -89,6 +89,12 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
         lexicon = find_lexicon(request.discovery, arrays.run, scratch.room)
 
         def count(words: Sequence[str]) -> BackgroundCounts:
+            counts = count_words(words)
+            if not counts.total:
+                session.report.warning("the background has no text, so there is nothing to compare")
+            return counts
+
+        def count_words(words: Sequence[str]) -> BackgroundCounts:
             if background.tables:
                 return read_counts(session, background.tables, words)
             others = ArrayCorpus(open_inputs(background.texts, _choose_format(session, background.texts)), convert)
