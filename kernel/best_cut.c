@@ -27,23 +27,26 @@ static void free_cut(const Cut *cut, CutMemory *memory)
     free(memory->last);
 }
 
-/* Return whether there was memory. */
+/* Make room for the parts of a text, the longest of `length` characters; return whether there was memory. */
 static bool reserve_cut(const Cut *cut, size_t length, CutMemory *memory)
 {
     if (length > SIZE_MAX / sizeof(float) / cut->max_word - cut->max_word)
         return false;
     size_t n_borders = 1 + (cut->max_block < length ? cut->max_block : length);
     memory->pieces = calloc(cut->max_word, sizeof *memory->pieces);
-    memory->scores = malloc(cut->max_word * length * sizeof *memory->scores);
-    memory->words = calloc(length + cut->max_word, 1);
+    memory->scores = malloc((cut->max_word * length + 1) * sizeof *memory->scores);
+    memory->words = malloc(length + cut->max_word);
     memory->best = malloc(n_borders * sizeof *memory->best);
     memory->last = malloc(n_borders);
-    return memory->pieces != NULL && memory->scores != NULL && memory->words != NULL && memory->best != NULL &&
-           memory->last != NULL;
+    bool is_done = memory->pieces != NULL && memory->scores != NULL && memory->words != NULL && memory->best != NULL &&
+                   memory->last != NULL;
+    for (size_t n = 0; is_done && n < cut->max_word; n++)
+        is_done = reserve_pieces(&memory->pieces[n], length);
+    return is_done;
 }
 
-/* Find the pieces of all lengths, and write their scores; return whether there was memory. */
-static bool find_pieces(const Cut *cut, Text text, CutMemory *memory)
+/* Find the pieces of all lengths, and write their scores. */
+static void find_pieces(const Cut *cut, Text text, CutMemory *memory)
 {
     size_t length = text.length;
     for (size_t i = 0; i < length; i++)
@@ -52,12 +55,13 @@ static bool find_pieces(const Cut *cut, Text text, CutMemory *memory)
         memcpy(memory->scores + n * length, memory->scores, length * sizeof(float));
     for (size_t n = 1; n <= cut->max_word; n++) {
         Pieces *pieces = &memory->pieces[n - 1];
-        if (n == 1 ? !find_characters(cut->tree, text, pieces) : !extend_pieces(cut->tree, text, n, pieces - 1, pieces))
-            return false;
+        if (n == 1)
+            find_characters(cut->tree, text, pieces);
+        else
+            extend_pieces(cut->tree, text, n, pieces - 1, pieces);
         for (size_t k = 0; k < pieces->n; k++)
             memcpy(&memory->scores[(n - 1) * length + pieces->starts[k]], &pieces->values[k], sizeof(float));
     }
-    return true;
 }
 
 /* Mark the words of the best cut of a block. */
@@ -99,33 +103,38 @@ static void count_pieces(const Cut *cut, size_t n, const Pieces *pieces, const u
     }
 }
 
-static bool cut_part(const Cut *cut, Text text)
+static void cut_part(const Cut *cut, Text text, CutMemory *memory)
 {
-    CutMemory memory = {0};
-    bool is_done = reserve_cut(cut, text.length, &memory) && find_pieces(cut, text, &memory);
-    for (size_t start = 0, stop; is_done && start < text.length; start = stop) {
+    find_pieces(cut, text, memory);
+    memset(memory->words, 0, text.length);
+    memset(memory->words + text.length, 1, cut->max_word);
+    for (size_t start = 0, stop; start < text.length; start = stop) {
         for (stop = start; stop < text.length && text.characters[stop] && stop - start < cut->max_block; stop++)
             ;
         if (stop > start)
-            cut_block(cut, text.length, start, stop, &memory);
+            cut_block(cut, text.length, start, stop, memory);
         else
-            memory.words[stop++] = 1;
+            memory->words[stop++] = 1;
     }
-    if (is_done)
-        memset(memory.words + text.length, 1, cut->max_word);
-    for (size_t n = 1; is_done && n <= cut->max_word; n++)
-        count_pieces(cut, n, &memory.pieces[n - 1], memory.words);
-    free_cut(cut, &memory);
-    return is_done;
+    for (size_t n = 1; n <= cut->max_word; n++)
+        count_pieces(cut, n, &memory->pieces[n - 1], memory->words);
 }
 
 bool count_words(const Cut *cut, Text text)
 {
-    bool is_done = true;
-    for (size_t start = 0; is_done && start < text.length;) {
+    size_t longest = 0;
+    for (size_t start = 0; start < text.length;) {
         Text part = take_part(text, start);
-        is_done = cut_part(cut, part);
+        longest = part.length > longest ? part.length : longest;
         start += part.length;
     }
+    CutMemory memory = {0};
+    bool is_done = reserve_cut(cut, longest, &memory);
+    for (size_t start = 0; is_done && start < text.length;) {
+        Text part = take_part(text, start);
+        cut_part(cut, part, &memory);
+        start += part.length;
+    }
+    free_cut(cut, &memory);
     return is_done;
 }

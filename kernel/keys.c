@@ -160,10 +160,11 @@ void key_table_find(const KeyTable *table, const uint64_t *keys, size_t n, uint3
         numbers[i] = entry.number;
         values[i] = entry.value;
         displaced[n_displaced] = i;
-        PREFETCH(bucket + BUCKET_ENTRIES);
         n_displaced += (entry.number == 0) & (bucket[BUCKET_ENTRIES - 1].number != 0);
     }
-    for (size_t k = 0; k < n_displaced; k++) { /* the bucket is full, so others have its further keys */
+    for (size_t k = 0; k < n_displaced; k++) /* the bucket is full, so others have its further keys */
+        PREFETCH(&table->entries[get_next_bucket(table, buckets[displaced[k]]) * BUCKET_ENTRIES]);
+    for (size_t k = 0; k < n_displaced; k++) {
         size_t i = displaced[k], bucket = buckets[i];
         KeyEntry entry = {0};
         for (bool is_full = true; is_full && entry.number == 0;) {

@@ -26,7 +26,7 @@ Text take_part(Text text, size_t start)
     return (Text){text.characters + start, stop - start};
 }
 
-static bool reserve_pieces(Pieces *pieces, size_t n)
+bool reserve_pieces(Pieces *pieces, size_t n)
 {
     pieces->starts = malloc((n + 1) * sizeof *pieces->starts);
     pieces->nodes = malloc((n + 1) * sizeof *pieces->nodes);
@@ -42,24 +42,20 @@ void free_pieces(Pieces *pieces)
     *pieces = (Pieces){0};
 }
 
-bool find_characters(const NgramTree *tree, Text text, Pieces *pieces)
+void find_characters(const NgramTree *tree, Text text, Pieces *pieces)
 {
-    if (!reserve_pieces(pieces, text.length))
-        return false;
+    pieces->n = 0;
     for (size_t i = 0; i < text.length; i++) {
         pieces->starts[pieces->n] = (uint32_t)i;
         pieces->nodes[pieces->n] = text.characters[i];
         pieces->values[pieces->n] = tree->values[text.characters[i]];
         pieces->n += text.characters[i] != 0;
     }
-    return true;
 }
 
-bool extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *shorter, Pieces *longer)
+void extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *shorter, Pieces *longer)
 {
     size_t n_shorter = shorter->n, n_longer = 0;
-    if (longer != shorter && !reserve_pieces(longer, n_shorter))
-        return false;
     uint64_t keys[KEY_BATCH];
     uint32_t nodes[KEY_BATCH], values[KEY_BATCH];
     for (size_t first = 0; first < n_shorter; first += KEY_BATCH) {
@@ -78,5 +74,4 @@ bool extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *sho
         }
     }
     longer->n = n_longer;
-    return true;
 }

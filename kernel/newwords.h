@@ -94,20 +94,23 @@ void find_children(const NgramTree *tree, const uint32_t *nodes, const uint32_t 
 
 void free_pieces(Pieces *pieces);
 
+/* Find all characters; there is room for as many pieces as the text has characters. */
+void find_characters(const NgramTree *tree, Text text, Pieces *pieces);
+
+/* Extend pieces of n-1 characters by the next one; `longer` has room for all of them, or is `shorter`. */
+void extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *shorter, Pieces *longer);
+
 /* The functions below return whether there was memory. */
 
-/* Find all characters. */
-bool find_characters(const NgramTree *tree, Text text, Pieces *pieces);
+/* Make room for n pieces. */
+bool reserve_pieces(Pieces *pieces, size_t n);
 
-/* Extend pieces of n-1 characters by the next one; `longer` has no memory yet, or is `shorter`. */
-bool extend_pieces(const NgramTree *tree, Text text, size_t n, const Pieces *shorter, Pieces *longer);
-
-/* Count n-grams whose two (n-1)-grams and whose bucket are frequent; of order 2, all pairs of characters. A key is the
-   node of the first n-1 characters and the last character. */
+/* Count n-grams whose bucket and whose first n-1 characters are frequent; of order 2, all pairs of characters. A key is
+   the node of the first n-1 characters and the last character. */
 bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter);
 
 /* Cut each block at the largest sum of scores, with the longest last word of equal ones, and count (Viterbi 1967). The
-   memory is about 8 * `max_word` bytes for each character of the longest part: the text up to the first border after
+   memory is about 16 * `max_word` bytes for each character of the longest part: the text up to the first border after
    PART_LENGTH characters, all of it if it has no border. */
 bool count_words(const Cut *cut, Text text);
 

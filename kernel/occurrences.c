@@ -44,14 +44,16 @@ static bool count_part(const NgramTree *tree, Text text, size_t offset, const Do
                        KeyCounter *after)
 {
     Pieces pieces = {0};
-    bool is_done = find_characters(tree, text, &pieces);
+    bool is_done = reserve_pieces(&pieces, text.length);
+    if (is_done)
+        find_characters(tree, text, &pieces);
     for (size_t n = 1; is_done && pieces.n; n++) {
         for (size_t first = 0; is_done && first < pieces.n; first += KEY_BATCH) {
             size_t stop = pieces.n - first < KEY_BATCH ? pieces.n : first + KEY_BATCH;
             count_documents(documents, offset, &pieces, first, stop, n > 1);
             is_done = count_pairs(text, n, &pieces, first, stop, before, after);
         }
-        is_done = is_done && extend_pieces(tree, text, n + 1, &pieces, &pieces);
+        extend_pieces(tree, text, n + 1, &pieces, &pieces);
     }
     free_pieces(&pieces);
     return is_done;
@@ -88,7 +90,9 @@ bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans
 {
     Longest *longest = calloc(text.length + 1, sizeof *longest);
     Pieces pieces = {0};
-    bool is_done = longest != NULL && find_characters(segmentation->tree, text, &pieces);
+    bool is_done = longest != NULL && reserve_pieces(&pieces, text.length);
+    if (is_done)
+        find_characters(segmentation->tree, text, &pieces);
     size_t order = segmentation->order;
     for (size_t n = 1; is_done && pieces.n; n++) {
         for (size_t i = 0; i < pieces.n; i++) {
@@ -96,7 +100,7 @@ bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans
             if (word != 0)
                 longest[pieces.starts[i]] = (Longest){word, (uint32_t)n};
         }
-        is_done = extend_pieces(segmentation->tree, text, n + 1, &pieces, &pieces);
+        extend_pieces(segmentation->tree, text, n + 1, &pieces, &pieces);
     }
     *n_spans = 0;
     for (size_t start = 0, end; is_done && start < text.length; start = end) {

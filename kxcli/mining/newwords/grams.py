@@ -86,9 +86,11 @@ class Ngrams:
         nodes = (keys >> SHIFT).astype(np.uint32)
         prefixes = nodes - np.uint32(offsets[-1])
         if self.levels:
-            inner = self.levels[-1].suffixes.take(prefixes) + np.uint32(offsets[-2])
-            found = make_trie(len(self.alphabet.codes) - 1, self.make_keys()).find_children(inner, last)
-            suffixes = np.frombuffer(found, dtype=np.uint32) - np.uint32(offsets[-1])
+            level, n_characters = self.levels[-1], len(self.alphabet.codes) - 1
+            keys = pack_pair(level.prefixes + np.uint32(offsets[-2]), level.last)[1:]
+            inner = level.suffixes.take(prefixes) + np.uint32(offsets[-2])
+            found = make_trie(n_characters, keys).find_children(inner, last)
+            suffixes = np.frombuffer(found, dtype=np.uint32) - np.uint32(n_characters)
         else:
             suffixes = last
         columns = (np.concatenate((np.zeros(1, dtype=np.uint32), column)) for column in (prefixes, suffixes, last))
