@@ -67,11 +67,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
         discovery, selection = _build_discovery(options), _build_selection(options)
         report_missing_kernel(session.report)
+        is_userdict = session.sink.format == "userdict" and not options["is_all"]
         found = list_input_words(
-            session, LexiconRequest(discovery, selection, options["unique_lines"], options["background"])
+            session, LexiconRequest(discovery, selection, options["unique_lines"], options["background"], is_userdict)
         )
         words = found.words
-        if session.sink.format == "userdict":
+        if session.sink.format == "userdict" and options["is_all"]:
             from kxcli.pipelines.newwords.findable import select_findable
 
             words = select_findable(words, session)

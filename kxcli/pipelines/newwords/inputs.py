@@ -15,6 +15,7 @@ from kxcli.pipelines import corpus_run, engines
 from kxcli.pipelines.array_corpus import ArrayCorpus
 from kxcli.pipelines.inputs import choose_format, find_sources, make_reader_spec
 from kxcli.pipelines.newwords.background import find_background, read_counts
+from kxcli.pipelines.newwords.findable import choose_user_words
 from kxcli.pipelines.session import Session
 from kxcli.suffixes import guess_record_format
 
@@ -37,12 +38,14 @@ class LexiconRequest(NamedTuple):
         selection: The listed words and their order.
         unique_lines: Whether repeated lines count once.
         background: The inputs of the background; none if there is no background.
+        is_userdict: Whether the words are for a user dictionary of jieba.
     """
 
     discovery: Discovery
     selection: Selection
     unique_lines: bool
     background: tuple[str, ...]
+    is_userdict: bool = False
 
 
 class FoundWords(NamedTuple):
@@ -101,6 +104,8 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
             return count_background(words, lexicon.alphabet, others.run)
 
         words = list_words(lexicon, request.selection, count if request.background else None)
+        if request.is_userdict:
+            words = choose_user_words(words, lexicon, arrays.run, session)
         return FoundWords(words, len(lexicon), lexicon.alphabet.total, lexicon.alphabet.min_count)
 
 
