@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy", "docs")
 _KEYNESS_COLUMNS = ("count_ref", "log_likelihood", "log_ratio")
 _INTEGERS = ("count", "docs", "count_ref")
-_FLOATS = ("pmi", "left_entropy", "right_entropy", "log_likelihood", "log_ratio")
+_FLOATS = ("pmi", "left_entropy", "right_entropy", "probability", "log_likelihood", "log_ratio")
 _DECIMALS = 4
 _TYPES = dict.fromkeys(_INTEGERS, int) | dict.fromkeys(_FLOATS, float)
 
@@ -99,7 +99,9 @@ def _build_selection(options: dict[str, Any]) -> "Selection":
 
     known = None if options["is_all"] else _read_known(options["known"])
     min_pmi = options["min_pmi"] if options["method"] == "entropy" else None  # pmi applies it to n-grams
-    return Selection(known, min_pmi, options["min_entropy"], options["min_docs"], options["sort"])
+    min_probability = options["min_probability"] or 0.0
+    limits = (min_pmi, options["min_entropy"], options["min_docs"], min_probability)
+    return Selection(known, *limits, options["sort"])
 
 
 def _read_known(paths: Iterable[str]) -> frozenset[str]:
@@ -116,6 +118,7 @@ def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...
         return _COLUMNS[:2]
     return (
         *_COLUMNS,
+        *(() if options["is_all"] else ("probability",)),
         *(("parts",) if options["phrases"] else ()),
         *(_KEYNESS_COLUMNS if options["background"] else ()),
     )

@@ -11,14 +11,15 @@ from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
-SORTS = ("count", "pmi", "entropy", "score", "log_likelihood", "log_ratio")
+SORTS = ("probability", "count", "pmi", "entropy", "score", "log_likelihood", "log_ratio")
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict")
 
 _ALL = has("is_all", "--all")
 
 RULES = (
     *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
-    Rule("known", NO_EFFECT, _ALL, "--all"),
+    Rule("known min_probability", NO_EFFECT, _ALL, "--all"),
+    Rule("sort", EXCLUDES, _ALL, "--all --sort probability", value=has_value("sort", "probability")),
     Rule("background", EXCLUDES, _ALL, "--all", advice="compare all words with kxcli keyness"),
     Rule("phrases", EXCLUDES, has_value("method", "pmi"), "--method pmi"),
     Rule(
@@ -96,11 +97,16 @@ LIST_OPTIONS = (
         type=INPUT_FILE,
         multiple=True,
     ),
+    option(
+        "--min-probability P",
+        "Minimum probability that a string is a word, by a model of how it occurs.",
+        type=NumberRange(min=0, max=1),
+    ),
     option("--top K", "Show only the top K words.", type=click.IntRange(min=0)),
     option(
         "--sort",
-        "Sort by this value, the largest first; entropy is the lower one of left and right; score is pmi + entropy.",
+        "Sort by this value, the largest first; entropy is the lower one of left and right; score is pmi + entropy. "
+        "[default: probability, then count; with --all count]",
         choices=SORTS,
-        default="count",
     ),
 )

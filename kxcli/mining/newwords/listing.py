@@ -9,16 +9,17 @@ import numpy as np
 from kxcli.arrays import BoolArray, FloatArray, IntArray
 from kxcli.mining.newwords.background import CountBackground, Keyness, compare_with_background
 from kxcli.mining.newwords.discovery import expand_thresholds
-from kxcli.mining.newwords.entries import LexiconTable, Sides
+from kxcli.mining.newwords.entries import LexiconTable
+from kxcli.mining.newwords.probability import DECIMALS, estimate_probabilities
 
-Sort = Literal["count", "pmi", "entropy", "score", "log_likelihood", "log_ratio"]
+Sort = Literal["probability", "count", "pmi", "entropy", "score", "log_likelihood", "log_ratio"]
 KEYNESS_SORTS = ("log_likelihood", "log_ratio")  # they need a background
 
 _DECIMALS = 4  # values are compared as they are printed
 
 
 class Word(NamedTuple):
-    """A listed word, with values in nats; `pmi` is None for one character.
+    """A listed word, with values in nats; `pmi` is None for one character, `probability` if all words are listed.
 
     The last three values compare the word with a background; without one, they are None.
     """
@@ -29,6 +30,7 @@ class Word(NamedTuple):
     left_entropy: float
     right_entropy: float
     docs: int
+    probability: float | None = None
     parts: str = ""
     count_ref: int | None = None
     log_likelihood: float | None = None
@@ -45,15 +47,30 @@ class Selection:
         min_pmi: Minimum cohesion in nats for each length from 2; a short list is continued by its last step.
         min_entropy: Minimum of the smaller entropy in nats.
         min_docs: Minimum number of documents.
-        sort: The value to sort by, the largest first; equal words are sorted by code points. With a background, the
-            score falls with the rate there; "log_likelihood" and "log_ratio" need one.
+        min_probability: Minimum probability of being a word; needs `known`.
+        sort: The value to sort by, the largest first; equal words are sorted by code points. By default "probability",
+            then the count; if all words are listed, "count". With a background, probability and score fall with the
+            rate there; "log_likelihood" and "log_ratio" need one.
+
+    Raises:
+        ValueError: All words are listed, and there is a probability.
     """
 
     known: frozenset[str] | None = None
     min_pmi: tuple[float, ...] | None = None
     min_entropy: float = 0.0
     min_docs: int = 1
-    sort: Sort = "count"
+    min_probability: float = 0.0
+    sort: Sort | None = None
+
+    def __post_init__(self) -> None:
+        if self.known is None and (self.min_probability > 0 or self.sort == "probability"):
+            raise ValueError('min_probability and the sort "probability" are for new words; give known words')
+
+    @property
+    def order(self) -> Sort:
+        """The value to sort by."""
+        return self.sort or ("count" if self.known is None else "probability")
 
 
 class _Scores(NamedTuple):
@@ -62,6 +79,7 @@ class _Scores(NamedTuple):
     pmi: FloatArray
     left: FloatArray
     right: FloatArray
+    probability: FloatArray
 
     def take(self, rows: IntArray) -> "_Scores":
         return _Scores(*(column[rows] for column in self))
@@ -78,16 +96,21 @@ def list_words(
         count_background: Counts the selected words in another corpus; None without one.
     """
     n_in_words = lexicon.count_characters()
-    if selection.known is not None:
-        lexicon = lexicon.take(_find_new(lexicon, selection.known))
-    scores = _score(lexicon, is_merged=selection.known is not None)
+    if selection.known is None:
+        scores = _Scores(lexicon.pmi, lexicon.left.entropy, lexicon.right.entropy, np.full(len(lexicon), np.nan))
+    else:
+        entries = lexicon.take(_find_new(lexicon, selection.known))
+        probabilities = estimate_probabilities(lexicon, entries)
+        lexicon = entries
+        scores = _Scores(lexicon.pmi, lexicon.left.merged_entropy, lexicon.right.merged_entropy, probabilities)
     rows = np.flatnonzero(_reach_limits(lexicon, scores, selection))
     lexicon, scores = lexicon.take(rows), scores.take(rows)
     keyness = None
     if count_background is not None:
         keyness = compare_with_background(lexicon, n_in_words, count_background(lexicon.words))
-    values = _get_sort_values(lexicon, scores, keyness, selection.sort).tolist()
-    order = sorted(range(len(rows)), key=lambda row: (-values[row], lexicon.words[row]))
+    values = _get_sort_values(lexicon, scores, keyness, selection.order).tolist()
+    counts = lexicon.counts.tolist() if selection.order == "probability" else [0] * len(rows)
+    order = sorted(range(len(rows)), key=lambda row: (-values[row], -counts[row], lexicon.words[row]))
     return _make_words(lexicon, scores, keyness, order)
 
 
@@ -100,7 +123,9 @@ def _get_sort_values(
     if keyness is not None and sort == "log_likelihood":
         return np.copysign(keyness.log_likelihood, keyness.log_ratio).round(_DECIMALS)
     values = _SORT_VALUES[sort](lexicon, scores)
-    return (values * keyness.share).round(_DECIMALS) if keyness is not None and sort == "score" else values
+    if keyness is not None and sort in ("probability", "score"):
+        return (values * keyness.share).round(DECIMALS if sort == "probability" else _DECIMALS)
+    return values
 
 
 def _find_new(lexicon: LexiconTable, known: frozenset[str]) -> IntArray:
@@ -109,16 +134,11 @@ def _find_new(lexicon: LexiconTable, known: frozenset[str]) -> IntArray:
     return np.flatnonzero(np.array(is_new, dtype=np.bool_))
 
 
-def _score(lexicon: LexiconTable, *, is_merged: bool) -> _Scores:
-    def get_entropy(sides: Sides) -> FloatArray:
-        return sides.merged_entropy if is_merged else sides.entropy
-
-    return _Scores(lexicon.pmi, get_entropy(lexicon.left), get_entropy(lexicon.right))
-
-
 def _reach_limits(lexicon: LexiconTable, scores: _Scores, selection: Selection) -> BoolArray:
     """Return whether each word reaches the minimum values."""
     mask: BoolArray = (_get_entropy(lexicon, scores) >= selection.min_entropy) & (lexicon.docs >= selection.min_docs)
+    if selection.min_probability > 0:
+        mask &= scores.probability >= selection.min_probability
     if selection.min_pmi is not None:
         lengths = np.array([len(word) for word in lexicon.words], dtype=np.int64)
         longest = max(len(selection.min_pmi) + 1, int(lengths.max(initial=2)))
@@ -140,6 +160,7 @@ def _get_score(_lexicon: LexiconTable, scores: _Scores) -> FloatArray:
 
 
 _SORT_VALUES: dict[str, Callable[[LexiconTable, _Scores], FloatArray | IntArray]] = {
+    "probability": lambda _, scores: scores.probability,
     "count": lambda lexicon, _: lexicon.counts,
     "pmi": _get_pmi,
     "entropy": _get_entropy,
@@ -156,6 +177,7 @@ def _make_words(lexicon: LexiconTable, scores: _Scores, keyness: Keyness | None,
         scores.left.tolist(),
         scores.right.tolist(),
         lexicon.docs.tolist(),
+        [None if np.isnan(value) else value for value in scores.probability.tolist()],
         [lexicon.phrases.get(word, "") for word in lexicon.words],
     ]
     if keyness is not None:
