@@ -1,4 +1,4 @@
-"""Fit the coefficients of kxcli/mining/newwords/probability.py, and check them on corpora that are left out.
+"""Fit the coefficients of kxcli/mining/newwords/probability.py, and check them on other corpora.
 
     python benchmarks/newwords_model.py FILE... --check FILE... [--shared 4] [--order 6]
 

@@ -1,9 +1,10 @@
-"""The probability that an entry of the lexicon is a word: a logistic model of how it occurs.
+"""The probability that an entry of the lexicon is a word.
 
-`benchmarks/newwords_model.py` fits the coefficients. Candidates that occur in several corpora of different kinds belong
-to the general language, for which jieba's dictionary is nearly complete, so they are words if the dictionary has them.
-Words and other candidates have the same weight: with 0.5, an entry occurs as often like a word as like another string.
-Lengths are no feature but for pairs, because dictionaries have few long words.
+It is a logistic model of how the entry occurs. `benchmarks/newwords_model.py` fits the coefficients. Candidates that
+several corpora of different kinds share belong to the general language, for which jieba's dictionary is nearly
+complete, so they are words if the dictionary has them. Words and other candidates have the same weight: with 0.5, an
+entry is as typical of words as of other strings. Lengths are no feature, except for pairs, because dictionaries have
+few long words.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.newwords.entries import LexiconTable
 
-DECIMALS = 2  # the differences between estimates and judgments on corpora that were left out are larger than .01
+DECIMALS = 2  # the errors of the estimates are larger than .01
 
 INTERCEPT = -6.001
 COEFFICIENTS = {
@@ -28,7 +29,9 @@ COEFFICIENTS = {
 
 
 def estimate_probabilities(lexicon: LexiconTable, entries: LexiconTable) -> FloatArray:
-    """Return the probability that each entry is a word, rounded; NaN for single characters.
+    """Return the probability that each entry is a word.
+
+    It is rounded, and NaN for single characters.
 
     Args:
         lexicon: The words of the corpus, with single characters and known words.
@@ -68,9 +71,9 @@ def compute_features(lexicon: LexiconTable, entries: LexiconTable) -> dict[str, 
 
 
 def _compute_part_pmi(entries: LexiconTable, counts: dict[str, int], min_count: int) -> FloatArray:
-    """Return the pointwise mutual information of the two parts of entries, at the cut where it is lowest.
+    """Return the pointwise mutual information of two parts of each entry.
 
-    For the parts a and b it is log(N c(ab) / (c(a) c(b))), with the counts of words c, and N the sum of these. Parts
+    The cut is that with the lowest value. For the parts a and b it is log(N c(ab) / (c(a) c(b))), with the counts of words c, and N the sum of these. Parts
     that are no words count as half the minimum count.
     """
     n_words, rare = max(1, sum(counts.values())), max(1, min_count) / 2
@@ -84,7 +87,7 @@ def _compute_part_pmi(entries: LexiconTable, counts: dict[str, int], min_count: 
 def _describe_characters(
     lexicon: LexiconTable, entries: LexiconTable, counts: dict[str, int]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the largest log frequency and the largest free share of the characters of each entry."""
+    """Return the largest log frequency and free share of each entry's characters."""
     if not len(entries):
         return np.empty(0), np.empty(0)
     alphabet = lexicon.alphabet
