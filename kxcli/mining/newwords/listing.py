@@ -21,7 +21,8 @@ _DECIMALS = 4  # values are compared as they are printed
 class Word(NamedTuple):
     """A listed word, with values in nats; `pmi` is None for one character.
 
-    `probability` is None if all words are listed. The last three values compare the word with a background; without one, they are None.
+    `probability` is None if all words are listed. The last three values compare the word with a background; without
+    one, they are None.
     """
 
     word: str

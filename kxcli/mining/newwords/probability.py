@@ -73,8 +73,8 @@ def compute_features(lexicon: LexiconTable, entries: LexiconTable) -> dict[str, 
 def _compute_part_pmi(entries: LexiconTable, counts: dict[str, int], min_count: int) -> FloatArray:
     """Return the pointwise mutual information of two parts of each entry.
 
-    The cut is that with the lowest value. For the parts a and b it is log(N c(ab) / (c(a) c(b))), with the counts of words c, and N the sum of these. Parts
-    that are no words count as half the minimum count.
+    The cut is that with the lowest value. For the parts a and b it is log(N c(ab) / (c(a) c(b))), with the counts of
+    words c, and N the sum of these. Parts that are no words count as half the minimum count.
     """
     n_words, rare = max(1, sum(counts.values())), max(1, min_count) / 2
     products = np.ones(len(entries))
