@@ -25,7 +25,8 @@ _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy", "docs")
 _KEYNESS_COLUMNS = ("count_ref", "log_likelihood", "log_ratio")
 _INTEGERS = ("count", "docs", "count_ref")
 _FLOATS = ("pmi", "left_entropy", "right_entropy", "probability", "log_likelihood", "log_ratio")
-_DECIMALS = 4
+_DECIMALS = {"probability": 2}
+_OTHER_DECIMALS = 4
 _TYPES = dict.fromkeys(_INTEGERS, int) | dict.fromkeys(_FLOATS, float)
 
 
@@ -126,9 +127,10 @@ def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...
 
 def _iter_rows(words: "Iterable[Word]", columns: Sequence[str], *, has_numbers: bool) -> "Iterator[Sequence[Cell]]":
     """Yield the cells of each word; with rounded scores."""
+    decimals = [_DECIMALS.get(name, _OTHER_DECIMALS) for name in columns]
     for word in words:
-        cells = [getattr(word, name) for name in columns]
+        cells = list(zip((getattr(word, name) for name in columns), decimals, strict=True))
         if has_numbers:
-            yield tuple(round(cell, _DECIMALS) if isinstance(cell, float) else cell for cell in cells)
+            yield tuple(round(cell, digits) if isinstance(cell, float) else cell for cell, digits in cells)
         else:
-            yield tuple(f"{cell:.{_DECIMALS}f}" if isinstance(cell, float) else cell for cell in cells)
+            yield tuple(f"{cell:.{digits}f}" if isinstance(cell, float) else cell for cell, digits in cells)
