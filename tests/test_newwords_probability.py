@@ -57,7 +57,7 @@ def describe_slowly(word, texts, counts, table):
             math.log(total * counts[word] / (count_part(word[:at]) * count_part(word[at:])))
             for at in range(1, len(word))
         ),
-        "is_pair": len(word) == 2,
+        "is_pair": float(len(word) == 2),
         "log_frequency": max(math.log(characters.count(ch) / len(characters)) for ch in word),
         "free_share": max(counts.get(ch, 0) / characters.count(ch) for ch in word),
         "edge_share": min(table.left.edge_share[row], table.right.edge_share[row]),
