@@ -76,6 +76,7 @@ def test_empty_background_has_no_influence_on_the_order():
         ("天\t9\t\t1.2000\t0.5000\t3\n今天\t4\t2.1000\t0.0000\t0.5000\t3\n", True),
         ("今天\t4\t-2.1000\t0.0000\t0.5000\n", True),
         ("今天\t4\t2.1000\t0.0000\t0.5000\t3\t0.9921\t\n", True),
+        ("今天\t4\t2.1000\t0.0000\t0.5000\t3\t0.99\t\t例\t例\n", True),
         ("今天\t4\n", False),
         ("今天\t4\t2.1000\t0.0000\n", False),
         ("今天\t四\t2.1000\t0.0000\t0.5000\n", False),
