@@ -142,7 +142,7 @@ def looks_like_lexicon(head: str) -> bool:
     lines = [line.removesuffix("\r") for line in head.removeprefix("\ufeff").split("\n")[:_SNIFFED_LINES]]
     rows = [line.split("\t") for line in lines if line]
     return bool(rows) and all(
-        _N_SCORED <= len(row)
+        len(row) >= _N_SCORED
         and row[1].isdigit()
         and (not row[2] or _SIGNED.fullmatch(row[2]))
         and all(map(_SIGNED.fullmatch, row[3:_N_SCORED]))
