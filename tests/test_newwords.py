@@ -137,7 +137,8 @@ def in_workers(texts, draw):
 @pytest.mark.parametrize("room", [None, 64 * 7])
 @given(texts=lists_of_texts(), discovery=discoveries(), seed=st.integers(0, 1 << 30))
 def test_lexicon_does_not_depend_on_workers(tiny, room, texts, discovery, seed):
-    found = list_words(lexicon.find_lexicon(discovery, in_workers(texts, random.Random(seed)), room), Selection())
+    reduce = in_workers(texts, random.Random(seed))
+    found = list_words(lexicon.find_lexicon(discovery, reduce, room), Selection(), reduce, room)
     assert rounded(found) == rounded(find_words(texts, discovery))
     assert rounded(found) == rounded(by_definition(texts, discovery))
 
@@ -157,7 +158,7 @@ def test_passes_do_not_depend_on_memory(method):
         return reduce
 
     lexicons = [lexicon.find_lexicon(Discovery(method), noting(room), room) for room in (None, 1 << 10)]
-    found = [list_words(found, Selection()) for found in lexicons]
+    found = [list_words(found, Selection(), noting(None)) for found in lexicons]
     assert found[0] == found[1] != []
     assert passes[None] == passes[1 << 10]
 

@@ -1,5 +1,6 @@
 """Shards are extended or dropped, nested words and firm compounds are listed, and words have examples."""
 
+import json
 import random
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ import pytest
 from conftest import SAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
+from test_failures import put
 
 from kxcli.mining import Discovery
 from kxcli.mining.newwords import additions, compounds, examples, parts
@@ -227,3 +229,49 @@ def test_examples_within_a_document_show_line_ends_as_spaces():
     texts = ["甲乙\n丙丁"]
     lexicon = find_lexicon(Discovery(min_count=1), make_reduce(texts))
     assert examples.collect_examples(["丙丁"], 1, lexicon.alphabet, make_reduce(texts)) == [["甲乙 【丙丁】"]]
+
+
+# The command
+
+
+TEXT = "".join(f"{line}\n" for line in make_texts([LONG, "金山乙", "玉石"], 1500, seed=3))
+
+
+def test_shards_are_listed_only_if_requested(kxcli):
+    put(kxcli, "text", TEXT)
+    given = ("newwords", "--known", "/dev/null", "--header", "text")
+    header, *rows = kxcli(*given).rows
+    assert header[6] == "part_of"
+    words = [row[0] for row in rows]
+    assert LONG in words and not [word for word in words if word != LONG and word in LONG]
+    kept = {row[0]: row[6] for row in kxcli(*given, "--keep-parts").rows[1:]}
+    assert {kept[word] for word in kept if word != LONG and word in LONG} == {LONG}
+    assert kept.keys() > set(words)
+
+
+def test_all_has_no_added_word_and_no_column_of_parts(kxcli):
+    put(kxcli, "text", TEXT)
+    assert kxcli("newwords", "--all", "--header", "text").rows[0][-1] == "docs"
+    assert LONG not in [row[0] for row in kxcli("newwords", "--all", "text").rows]
+
+
+@pytest.mark.parametrize("arguments", [("-j", 2, "--shard-size", "1K"), ("--memory", "1M"), ("--cluster", "local:1")])
+def test_added_words_and_examples_do_not_depend_on_the_run(kxcli, arguments):
+    put(kxcli, "text", TEXT)
+    given = ("newwords", "--keep-parts", "--examples", 2, "--known", "/dev/null", "-q")
+    expected = kxcli(*given, "-j", 1, "text").out
+    assert LONG.encode() in expected
+    assert kxcli(*given, *arguments, "text").out == expected
+
+
+def test_examples_follow_the_other_columns(kxcli):
+    put(kxcli, "text", TEXT)
+    header, *rows = kxcli("newwords", "--examples", 2, "--top", 3, "--header", "text").rows
+    assert header[-2:] == ["example_1", "example_2"] and len(rows) == 3
+    for word, *_, first, second in rows:
+        for context in (first, second):
+            left, right = context.split(f"【{word}】")
+            assert f"{left}{word}{right}" in TEXT
+        assert first != second
+    records = kxcli("newwords", "--all", "--examples", 1, "--top", 1, "-f", "jsonl", "text").text.splitlines()
+    assert "【" in json.loads(records[0])["example_1"]

@@ -69,9 +69,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         discovery, selection = _build_discovery(options), _build_selection(options)
         report_missing_kernel(session.report)
         is_userdict = session.sink.format == "userdict" and not options["is_all"]
-        found = list_input_words(
-            session, LexiconRequest(discovery, selection, options["unique_lines"], options["background"], is_userdict)
-        )
+        request = LexiconRequest(discovery, selection, options["unique_lines"], options["background"], is_userdict)
+        found = list_input_words(session, request._replace(n_examples=options["examples"], top=options["top"]))
         words = found.words
         if session.sink.format == "userdict" and options["is_all"]:
             from kxcli.pipelines.newwords.findable import select_findable
@@ -102,7 +101,7 @@ def _build_selection(options: dict[str, Any]) -> "Selection":
     min_pmi = options["min_pmi"] if options["method"] == "entropy" else None  # pmi applies it to n-grams
     min_probability = options["min_probability"] or 0.0
     limits = (min_pmi, options["min_entropy"], options["min_docs"], min_probability)
-    return Selection(known, *limits, options["sort"])
+    return Selection(known, *limits, options["sort"], options["keep_parts"])
 
 
 def _read_known(paths: Iterable[str]) -> frozenset[str]:
@@ -119,9 +118,10 @@ def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...
         return _COLUMNS[:2]
     return (
         *_COLUMNS,
-        *(() if options["is_all"] else ("probability",)),
+        *(() if options["is_all"] else ("probability", "part_of")),
         *(("parts",) if options["phrases"] else ()),
         *(_KEYNESS_COLUMNS if options["background"] else ()),
+        *(f"example_{number}" for number in range(1, options["examples"] + 1)),
     )
 
 
@@ -129,7 +129,9 @@ def _iter_rows(words: "Iterable[Word]", columns: Sequence[str], *, has_numbers: 
     """Yield the cells of each word; with rounded scores."""
     decimals = [_DECIMALS.get(name, _OTHER_DECIMALS) for name in columns]
     for word in words:
-        cells = list(zip((getattr(word, name) for name in columns), decimals, strict=True))
+        values = [getattr(word, name) for name in columns if not name.startswith("example")]
+        values += [*word.examples, *[""] * (len(columns) - len(values) - len(word.examples))]
+        cells = list(zip(values, decimals, strict=True))
         if has_numbers:
             yield tuple(round(cell, digits) if isinstance(cell, float) else cell for cell, digits in cells)
         else:

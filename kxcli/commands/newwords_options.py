@@ -8,7 +8,7 @@ from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
-from kxcli.commands.output_options import make_header_rule
+from kxcli.commands.output_options import USERDICT, make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
 SORTS = ("probability", "count", "pmi", "entropy", "score", "log_likelihood", "log_ratio")
@@ -18,9 +18,10 @@ _ALL = has("is_all", "--all")
 
 RULES = (
     *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
-    Rule("known min_probability", NO_EFFECT, _ALL, "--all"),
+    Rule("known min_probability keep_parts", NO_EFFECT, _ALL, "--all"),
     Rule("sort", EXCLUDES, _ALL, "--all --sort probability", value=has_value("sort", "probability")),
     Rule("background", EXCLUDES, _ALL, "--all", advice="compare all words with kxcli keyness"),
+    Rule("examples", NO_EFFECT, USERDICT, "-f userdict"),
     Rule("phrases", EXCLUDES, has_value("method", "pmi"), "--method pmi"),
     Rule(
         "sort",
@@ -101,6 +102,16 @@ LIST_OPTIONS = (
         "--min-probability P",
         "Minimum probability that a string is a word, by a model of how it occurs.",
         type=NumberRange(min=0, max=1),
+    ),
+    option(
+        "--keep-parts",
+        "Show words that are a part of one longer word in 80% or more of their occurrences too.",
+    ),
+    option(
+        "--examples N",
+        "Show N random contexts of each word, in one column each.",
+        type=click.IntRange(min=0),
+        default=0,
     ),
     option("--top K", "Show only the top K words.", type=click.IntRange(min=0)),
     option(

@@ -61,10 +61,14 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
         reduce: Runs a job over all records.
         room: Bytes of memory for merging counts; unlimited if None.
     """
+    if not len(lexicon):
+        return Additions(lexicon, {})
     cut = CutWords(lexicon)
     within = cut.count_within()
-    new = np.flatnonzero([len(word) > 1 and word not in known for word in lexicon.words])
-    chains, known_wholes = _find_chains(lexicon.take(new), known)
+    may_grow = find_unspaced_characters(lexicon.alphabet)
+    is_new = np.array([len(word) > 1 and word not in known for word in lexicon.words], dtype=np.bool_)
+    new = np.flatnonzero(is_new & cut.have_any(may_grow))
+    chains, known_wholes = _find_chains(lexicon.take(new), ChainFinder(lexicon.grams, may_grow), known)
     proposals = _Proposals(set(find_compounds(cut, lexicon.is_aligned)), find_nested(cut, within), chains)
     proposed = {*proposals.compounds, *proposals.nested, *(link.word for links in chains.values() for link in links)}
     found = _measure_words(sorted(proposed.difference(lexicon.words)), lexicon, reduce, room)
@@ -84,9 +88,10 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
     return Additions(lexicon.append(added).sort(), choose_wholes(wholes))
 
 
-def _find_chains(lexicon: LexiconTable, known: Container[str]) -> tuple[dict[str, list[Link]], list[Whole]]:
+def _find_chains(
+    lexicon: LexiconTable, finder: ChainFinder, known: Container[str]
+) -> tuple[dict[str, list[Link]], list[Whole]]:
     """Return the chains of shards, and the known words that other words are part of."""
-    finder = ChainFinder(lexicon.grams, find_unspaced_characters(lexicon.alphabet))
     parts = lexicon.take(np.flatnonzero(_may_be_part(lexicon.left) | _may_be_part(lexicon.right)))
     wholes = find_known_wholes(parts, finder.find(parts.words, PART_SHARE), known)
     known_parts = {whole.part for whole in wholes}

@@ -41,14 +41,15 @@ def find_words(
     check_type("selection", selection, Selection)
     if selection.sort in KEYNESS_SORTS and background is None:
         raise ValueError(f"the order by {selection.sort} needs a background")
-    lexicon = find_lexicon(discovery, _make_reduce(strings))
+    reduce = _make_reduce(strings)
+    lexicon = find_lexicon(discovery, reduce)
 
     def count(words: Sequence[str]) -> BackgroundCounts:
         if isinstance(background, Mapping):
             return _look_up(words, background)
         return count_background(words, lexicon.alphabet, _make_reduce(iter_strings("background", background or ())))
 
-    return list_words(lexicon, selection, None if background is None else count)
+    return list_words(lexicon, selection, reduce, count_background=None if background is None else count)
 
 
 def _make_reduce(texts: Iterable[str]) -> Reduce:

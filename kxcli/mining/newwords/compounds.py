@@ -32,12 +32,17 @@ class CutWords:
     def __init__(self, lexicon: LexiconTable) -> None:
         self.grams = grams = lexicon.grams
         words = Spellings.from_words(lexicon.words, grams.alphabet)
-        self._lengths = words.lengths
+        self._spellings = words
+        is_word = np.array([word not in lexicon.phrases for word in lexicon.words], dtype=np.bool_)
         self.numbers = grams.find_numbers(words)
         self.counts = [np.zeros(len(counts), dtype=np.int64) for counts in grams.counts]
         for n, counts in enumerate(self.counts, 1):
-            rows = np.flatnonzero((words.lengths == n) & (self.numbers != 0))
+            rows = np.flatnonzero((words.lengths == n) & (self.numbers != 0) & is_word)
             counts[self.numbers[rows]] = lexicon.counts[rows]
+
+    def have_any(self, mask: BoolArray) -> BoolArray:
+        """Return whether each word has a character in a mask by number."""
+        return np.logical_or.reduceat(mask[self._spellings.characters], self._spellings.starts)
 
     def take(self, values: Sequence[IntArray]) -> IntArray:
         """Return the values of the words, given those of n-grams for each length.
@@ -46,7 +51,7 @@ class CutWords:
         """
         found = np.zeros(len(self.numbers), dtype=np.int64)
         for n, of_length in enumerate(values, 1):
-            rows = np.flatnonzero((self._lengths == n) & (self.numbers != 0))
+            rows = np.flatnonzero((self._spellings.lengths == n) & (self.numbers != 0))
             found[rows] = of_length[self.numbers[rows]]
         return found
 

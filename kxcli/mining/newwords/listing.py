@@ -1,16 +1,19 @@
 """The list of words that users see: a selection of the lexicon in an order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
+from kxcli.mining.newwords.additions import add_words
 from kxcli.mining.newwords.background import CountBackground, Keyness, compare_with_background
 from kxcli.mining.newwords.discovery import expand_thresholds
 from kxcli.mining.newwords.entries import LexiconTable
+from kxcli.mining.newwords.parts import PART_SHARE, Whole
 from kxcli.mining.newwords.probability import DECIMALS, estimate_probabilities
+from kxcli.mining.newwords.spelling import Reduce
 
 Sort = Literal["probability", "count", "pmi", "entropy", "score", "log_likelihood", "log_ratio"]
 KEYNESS_SORTS = ("log_likelihood", "log_ratio")  # they need a background
@@ -21,8 +24,12 @@ _DECIMALS = 4  # values are compared as they are printed
 class Word(NamedTuple):
     """A listed word, with values in nats; `pmi` is None for one character.
 
-    `probability` is None if all words are listed. The last three values compare the word with a background; without
-    one, they are None.
+    Attributes:
+        probability: The probability of being a word; None if all words are listed.
+        part_of: The longer word that has half or more of its occurrences, "" for none.
+        parts: The words of a phrase, separated by a space.
+        count_ref: The count in the background; without one, this and the next two values are None.
+        examples: Contexts of its occurrences.
     """
 
     word: str
@@ -32,10 +39,12 @@ class Word(NamedTuple):
     right_entropy: float
     docs: int
     probability: float | None = None
+    part_of: str = ""
     parts: str = ""
     count_ref: int | None = None
     log_likelihood: float | None = None
     log_ratio: float | None = None
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Selection:
         sort: The value to sort by, the largest first; equal words are sorted by code points. By default "probability",
             then the count; if all words are listed, "count". With a background, probability and score fall with the
             rate there; "log_likelihood" and "log_ratio" need one.
+        keep_parts: List words with 80 % or more of their occurrences within longer words, too.
 
     Raises:
         ValueError: All words are listed, and there is a probability.
@@ -63,6 +73,7 @@ class Selection:
     min_docs: int = 1
     min_probability: float = 0.0
     sort: Sort | None = None
+    keep_parts: bool = False
 
     def __post_init__(self) -> None:
         if self.known is None and (self.min_probability > 0 or self.sort == "probability"):
@@ -87,20 +98,28 @@ class _Scores(NamedTuple):
 
 
 def list_words(
-    lexicon: LexiconTable, selection: Selection, count_background: CountBackground | None = None
+    lexicon: LexiconTable,
+    selection: Selection,
+    reduce: Reduce,
+    room: int | None = None,
+    count_background: CountBackground | None = None,
 ) -> list[Word]:
     """Return the selected words in their order.
 
     Args:
         lexicon: All words.
         selection: Selects and orders them.
+        reduce: Runs a job over all records of the corpus.
+        room: Bytes of memory for merging counts; unlimited if None.
         count_background: Counts the selected words in another corpus; None without one.
     """
     n_in_words = lexicon.count_characters()
+    wholes: Mapping[str, Whole] = {}
     if selection.known is None:
         scores = _Scores(lexicon.pmi, lexicon.left.entropy, lexicon.right.entropy, np.full(len(lexicon), np.nan))
     else:
-        entries = lexicon.take(_find_new(lexicon, selection.known))
+        entries, wholes = add_words(lexicon, selection.known, reduce, room)
+        entries = entries.take(_find_new(entries, selection, wholes))
         probabilities = estimate_probabilities(lexicon, entries)
         lexicon = entries
         scores = _Scores(lexicon.pmi, lexicon.left.merged_entropy, lexicon.right.merged_entropy, probabilities)
@@ -112,7 +131,7 @@ def list_words(
     values = _get_sort_values(lexicon, scores, keyness, selection.order).tolist()
     counts = lexicon.counts.tolist() if selection.order == "probability" else [0] * len(rows)
     order = sorted(range(len(rows)), key=lambda row: (-values[row], -counts[row], lexicon.words[row]))
-    return _make_words(lexicon, scores, keyness, order)
+    return _make_words(lexicon, scores, keyness, wholes, order)
 
 
 def _get_sort_values(
@@ -129,9 +148,12 @@ def _get_sort_values(
     return values
 
 
-def _find_new(lexicon: LexiconTable, known: frozenset[str]) -> IntArray:
-    """Return the rows of the words of two or more characters that are not known."""
-    is_new = [len(word) > 1 and word not in known for word in lexicon.words]
+def _find_new(lexicon: LexiconTable, selection: Selection, wholes: Mapping[str, Whole]) -> IntArray:
+    """Return the rows of new words of two or more characters that are no parts."""
+    excluded = selection.known or frozenset()
+    if not selection.keep_parts:
+        excluded |= {part for part, whole in wholes.items() if whole.share >= PART_SHARE}
+    is_new = [len(word) > 1 and word not in excluded for word in lexicon.words]
     return np.flatnonzero(np.array(is_new, dtype=np.bool_))
 
 
@@ -169,7 +191,13 @@ _SORT_VALUES: dict[str, Callable[[LexiconTable, _Scores], FloatArray | IntArray]
 }
 
 
-def _make_words(lexicon: LexiconTable, scores: _Scores, keyness: Keyness | None, rows: Sequence[int]) -> list[Word]:
+def _make_words(
+    lexicon: LexiconTable,
+    scores: _Scores,
+    keyness: Keyness | None,
+    wholes: Mapping[str, Whole],
+    rows: Sequence[int],
+) -> list[Word]:
     """Return some words in an order."""
     columns: list[list[Any]] = [
         lexicon.words,
@@ -179,6 +207,7 @@ def _make_words(lexicon: LexiconTable, scores: _Scores, keyness: Keyness | None,
         scores.right.tolist(),
         lexicon.docs.tolist(),
         [None if np.isnan(value) else value for value in scores.probability.tolist()],
+        [wholes[word].word if word in wholes else "" for word in lexicon.words],
         [lexicon.phrases.get(word, "") for word in lexicon.words],
     ]
     if keyness is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kxcli.mining.newwords.alphabet import MAX_RECORD, CountCharacters, iter_part_records
 from kxcli.mining.newwords.background import BackgroundCounts, count_background
 from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN, Discovery
+from kxcli.mining.newwords.examples import collect_examples
 from kxcli.mining.newwords.lexicon import find_lexicon
 from kxcli.mining.newwords.lines import FindFirstLines
 from kxcli.mining.newwords.listing import Selection, Word, list_words
@@ -39,6 +40,8 @@ class LexiconRequest(NamedTuple):
         unique_lines: Whether repeated lines count once.
         background: The inputs of the background; none if there is no background.
         is_userdict: Whether the words are for a user dictionary of jieba.
+        n_examples: The number of examples of each word.
+        top: Only the first words have examples.
     """
 
     discovery: Discovery
@@ -46,6 +49,8 @@ class LexiconRequest(NamedTuple):
     unique_lines: bool
     background: tuple[str, ...]
     is_userdict: bool = False
+    n_examples: int = 0
+    top: int | None = None
 
 
 class FoundWords(NamedTuple):
@@ -103,9 +108,13 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
             others = ArrayCorpus(open_inputs(background.texts, _choose_format(session, background.texts)), convert)
             return count_background(words, lexicon.alphabet, others.run)
 
-        words = list_words(lexicon, request.selection, count if request.background else None)
+        counter = count if request.background else None
+        words = list_words(lexicon, request.selection, arrays.run, scratch.room, counter)
         if request.is_userdict:
             words = choose_user_words(words, lexicon, arrays.run, session)
+        shown = words[: request.top]
+        contexts = collect_examples([word.word for word in shown], request.n_examples, lexicon.alphabet, arrays.run)
+        words[: request.top] = [word._replace(examples=tuple(c)) for word, c in zip(shown, contexts, strict=True)]
         return FoundWords(words, len(lexicon), lexicon.alphabet.total, lexicon.alphabet.min_count)
 
 
