@@ -492,10 +492,10 @@ def request(address, context=None):
 
 def test_local_cluster_refuses_other_clients(start_client, tmp_path, cluster):
     assert request(("127.0.0.1", int(cluster.address.rpartition(":")[2]))) != b""  # a cluster without encryption
-    process = start_client("local:2")
+    process = start_client("local:1")
     wait_until((tmp_path / "begun").exists, STARTED)
     addresses = listening(process)
-    assert len(addresses) == 5  # the scheduler, two nannies, and two workers
+    assert len(addresses) == 3  # the scheduler, a nanny, and a worker
     stranger = distributed.Security.temporary()  # of the same kind, with another key
     trusting = stranger.get_connection_args("client")["ssl_context"]  # accepts any server
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
