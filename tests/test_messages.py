@@ -75,7 +75,10 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
         (["wordcount", "-f", "userdict", "Ⅱ.txt"], "1 word skipped"),
         (["wordcount", "-v", "one.txt"], "1 input, 7 bytes"),
         (["newwords", "--all", "--min-count", "1", "--top", "9", "character.txt"], "only 1 word found (--top 9)"),
-        (["newwords", "--min-count", "1", "-f", "userdict", "latin.txt"], "1 word of Latin letters"),
+        (
+            ["newwords", "--min-count", "1", "--min-probability", "0", "-f", "userdict", "latin.txt"],
+            "1 word of Latin letters",
+        ),
         (["entity-link", "-v", "--kb-cache", "cache", "--kb", "kb.tsv", "one.txt"], "1 entry, 1 name"),
         (["entity-link", "--kb", "kb.tsv", "--evaluate", "gold.jsonl"], "1 labeled mention"),
         (["hsic", "-x", "a", "-y", "b", "missing.tsv"], "skipped 1 row with a missing cell"),

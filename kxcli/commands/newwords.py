@@ -66,9 +66,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.pipelines.newwords import messages
         from kxcli.pipelines.newwords.inputs import LexiconRequest, list_input_words
 
-        discovery, selection = _build_discovery(options), _build_selection(options)
-        report_missing_kernel(session.report)
         is_userdict = session.sink.format == "userdict" and not options["is_all"]
+        discovery, selection = _build_discovery(options), _build_selection(options, is_userdict=is_userdict)
+        report_missing_kernel(session.report)
         request = LexiconRequest(discovery, selection, options["unique_lines"], options["background"], is_userdict)
         found = list_input_words(session, request._replace(n_examples=options["examples"], top=options["top"]))
         words = found.words
@@ -94,12 +94,15 @@ def _build_discovery(options: dict[str, Any]) -> "Discovery":
         raise UsageError(f"--min-pmi: {error}.") from None
 
 
-def _build_selection(options: dict[str, Any]) -> "Selection":
+def _build_selection(options: dict[str, Any], *, is_userdict: bool) -> "Selection":
     from kxcli.mining import Selection
+    from kxcli.mining.newwords.userdict import MIN_USERDICT_PROBABILITY
 
     known = None if options["is_all"] else _read_known(options["known"])
     min_pmi = options["min_pmi"] if options["method"] == "entropy" else None  # pmi applies it to n-grams
-    min_probability = options["min_probability"] or 0.0
+    min_probability = options["min_probability"]
+    if min_probability is None:
+        min_probability = MIN_USERDICT_PROBABILITY if is_userdict else 0.0
     limits = (min_pmi, options["min_entropy"], options["min_docs"], min_probability)
     return Selection(known, *limits, options["sort"], options["keep_parts"])
 
