@@ -17,7 +17,10 @@ _MAX_SHOWN = 3
 
 
 def choose_user_words(words: "list[Word]", lexicon: LexiconTable, reduce: Reduce, session: Session) -> "list[Word]":
-    """Return the words that jieba needs and then finds, with its frequencies as counts; report the others."""
+    """Select the words of a user dictionary, with frequencies as counts.
+
+    Reports the others.
+    """
     counts = dict(zip(lexicon.words, lexicon.counts.tolist(), strict=True))
     found = select_user_words(select_findable(words, session), counts, reduce)
     for excluded, what in (
