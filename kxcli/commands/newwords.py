@@ -45,9 +45,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Find words in raw text, without a dictionary.
 
     An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
-    .jsonl, .json, .parquet or .arrow have records. Write the word, its count, its pmi (how firmly its characters hold
-    together), and its left and right entropy (how freely other characters occur next to it), the most frequent word
-    first. Text is letters, digits and Han characters; everything else separates it.
+    .jsonl, .json, .parquet or .arrow have records. Write the new words, the most probable first: word, count, pmi (how
+    firmly its characters hold together), left and right entropy (how freely other characters occur next to it),
+    documents, probability of being a word, and the longer word that it is part of. Text is letters, digits and Han
+    characters; everything else separates it.
 
     Examples:
       kxcli newwords corpus.txt | head
@@ -129,7 +130,7 @@ def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...
 
 
 def _iter_rows(words: "Iterable[Word]", columns: Sequence[str], *, has_numbers: bool) -> "Iterator[Sequence[Cell]]":
-    """Yield the cells of each word; with rounded scores."""
+    """Yield the cells of each word, with rounded scores."""
     decimals = [_DECIMALS.get(name, _OTHER_DECIMALS) for name in columns]
     for word in words:
         values = [getattr(word, name) for name in columns if not name.startswith("example")]
