@@ -275,3 +275,12 @@ def test_examples_follow_the_other_columns(kxcli):
         assert first != second
     records = kxcli("newwords", "--all", "--examples", 1, "--top", 1, "-f", "jsonl", "text").text.splitlines()
     assert "【" in json.loads(records[0])["example_1"]
+
+
+def test_added_words_are_written_to_a_user_dictionary(kxcli):
+    put(kxcli, "text", TEXT)
+    listed = {row[0] for row in kxcli("newwords", "text").rows} - {
+        row[0] for row in kxcli("newwords", "--all", "text").rows
+    }
+    assert LONG in listed
+    assert kxcli("newwords", "-f", "userdict", "--min-probability", 0, "text", "-q").code == 0

@@ -61,6 +61,8 @@ def select_user_words(words: Iterable[Word], counts: Mapping[str, int], reduce: 
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
     jieba = JiebaTokenizer(Dictionary())
+    words = list(words)
+    counts = {**counts, **{word.word: word.count for word in words}}  # the list has words that the cut misses
     whole, compounds = list[Word](), list[str]()
     for word in words:
         if _is_compound(word, counts, jieba):
