@@ -10,6 +10,7 @@
 /* Each adds a part of the kernel to the module; 0, or -1 with an exception. */
 int add_key_types(PyObject *module);
 int add_newwords_types(PyObject *module);
+int add_text_run_types(PyObject *module);
 int add_run_functions(PyObject *module);
 int add_segment_types(PyObject *module);
 int add_counter_type(PyObject *module);

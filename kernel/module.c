@@ -23,8 +23,8 @@ static int execute(PyObject *module)
 {
     ModuleState *state = PyModule_GetState(module);
     if (choose_hash_key(&state->hash_key) || add_run_functions(module) || add_segment_types(module) ||
-        add_counter_type(module) || add_key_types(module) || add_newwords_types(module) || add_gram_functions(module) ||
-        add_lexicon_type(module))
+        add_counter_type(module) || add_key_types(module) || add_newwords_types(module) || add_text_run_types(module) ||
+        add_gram_functions(module) || add_lexicon_type(module))
         return -1;
     PyObject *layout = PyLong_FromUnsignedLongLong(LAYOUT_MARK);
     int failure = PyModule_AddObjectRef(module, "LAYOUT", layout);

@@ -23,11 +23,12 @@ from kxcli.mining import Discovery, Selection, find_words
 from kxcli.mining.newwords import alphabet, branching, cutting, lexicon
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
 from kxcli.mining.newwords.cohesion import compute_cohesion
-from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
+from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.lines import FindFirstLines, hash_lines
 from kxcli.mining.newwords.listing import list_words
 from kxcli.mining.newwords.neighbors import SideCounts
+from kxcli.mining.newwords.runs import count_runs
 from kxcli.storage.array_spool import ArraySpool
 from kxcli.tally.scratch import Scratch
 
@@ -52,32 +53,51 @@ def lists_of_texts(draw):
 seeds = st.integers(0, 1 << 30).map(random.Random)
 
 
-def blocks_of(texts):
-    """Return the maximal runs of letters and digits."""
-    return "".join(char if char.isalnum() else "\n" for char in "\n".join(texts)).split()
-
-
 def is_spaced(char):
     """Return whether a character is of a script with spaces, a digit, or full width."""
     return char < "\u1100" or "\uff10" <= char <= "\uff5a"
 
 
+def units_of(texts):
+    """Return the units of texts: characters of scripts without spaces, runs of the others, and "" for separators."""
+    units = [""]
+    for char in "\n".join(texts):
+        joins = units[-1] and is_spaced(units[-1][0])
+        if (is_spaced(char) and char.isalnum() and joins) or (joins and char == "\u0300"):
+            units[-1] += char
+        else:
+            units.append(char if char.isalnum() else "")
+    return units
+
+
 def runs_of(texts):
-    """Yield runs of characters that are all of scripts with spaces or all not."""
-    for block in blocks_of(texts):
-        marked = "".join(
-            f"\n{after}" if is_spaced(before) != is_spaced(after) else after
-            for before, after in pairwise(block[:1] + block)
-        )
-        for run in marked.split("\n"):
-            yield run, is_spaced(run[0])
+    """Return the counts of runs."""
+    return Counter(unit for unit in units_of(texts) if unit and is_spaced(unit[0]))
 
 
-def counts_of(texts, order):
+def blocks_of(texts, min_count=1):
+    """Return lists of adjacent units; rare runs separate."""
+    runs, blocks = runs_of(texts), [[]]
+    for unit in units_of(texts):
+        if unit and runs.get(unit, min_count) >= min_count:
+            blocks[-1].append(unit)
+        else:
+            blocks.append([])
+    return [block for block in blocks if block]
+
+
+def counts_of(texts, order, min_count):
     """Return the counts of n-grams up to an order in blocks."""
     return Counter(
-        block[i : i + n] for block in blocks_of(texts) for n in range(1, order + 1) for i in range(len(block) - n + 1)
+        "".join(block[i : i + n])
+        for block in blocks_of(texts, min_count)
+        for n in range(1, order + 1)
+        for i in range(len(block) - n + 1)
     )
+
+
+def split_units(gram):
+    return [unit for unit in units_of([gram]) if unit]
 
 
 def one_by_one(texts):
@@ -126,14 +146,15 @@ def counted(texts, order, min_count):
     letters = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if found is None else found, lambda n: min_count)
     if not letters.total:
         return None
-    left, right = SideCounts(len(letters.codes) - 1), SideCounts(len(letters.codes) - 1)
-    return lexicon.count_ngrams(letters, order, reduce, None, left, right)
+    letters = letters.with_runs(found, count_runs(reduce, min_count, 10**6, None))
+    sides = [SideCounts(len(letters.codes) - 1, letters.first_digits) for _ in "ab"]
+    return lexicon.count_ngrams(letters, order, reduce, None, *sides)
 
 
 def spell(grams, n):
     """Return the n-grams of one length as strings by number; number 0 is ""."""
     if n == 1:
-        return ["", *(chr(code) for code in grams.alphabet.codes.tolist()[1:])]
+        return ["", *grams.alphabet.spell(np.arange(1, len(grams.alphabet.codes)))]
     return ["", *grams.spell(n, np.arange(1, len(grams.levels[n - 2].counts))).to_texts(grams.alphabet)]
 
 
@@ -171,37 +192,43 @@ def best_cut(block, score, longest_word, longest_block=10**9):
 
 
 def standardized(values):
+    """Return values in deviations from the mean of those without runs, if there are any."""
     if not values:
         return {}
-    mean = math.fsum(values.values()) / len(values)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values.values()) / len(values))
+    typical = [value for gram, value in values.items() if not any(map(is_spaced, gram))] or [*values.values()]
+    mean = math.fsum(typical) / len(typical)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in typical) / len(typical))
     return {gram: (value - mean) / (deviation if deviation > 1e-12 else 1.0) for gram, value in values.items()}
 
 
 def boundary_by_definition(texts, order, min_count):
     """Return the boundary scores of characters and frequent n-grams by string."""
-    counts = counts_of(texts, order + 1)
-    total = sum(count for gram, count in counts.items() if len(gram) == 1)
-    kept = {gram for gram, count in counts.items() if len(gram) == 1 or count >= min_count}
-    scored = {gram for gram in kept if not any(map(is_spaced, gram))}
+    counts = counts_of(texts, order + 1, min_count)
+    units = {gram: split_units(gram) for gram in counts}
+    total = sum(map(str.isalnum, "".join(texts)))
+    digits = {gram for gram, own in units.items() if any(is_spaced(unit[0]) and unit.isnumeric() for unit in own)}
+    kept = {
+        gram for gram, count in counts.items() if len(units[gram]) == 1 or (count >= min_count and gram not in digits)
+    }
+    scored = kept - digits
 
     def entropy(gram, side):
         part = slice(-1) if side == "right" else slice(1, None)
-        longer = [counts[other] for other in scored if len(other) == len(gram) + 1 and other[part] == gram]
+        longer = [counts[other] for other in scored if "".join(units[other][part]) == gram]
         return math.log(counts[gram]) - sum(count * math.log(count) for count in longer) / counts[gram]
 
     def variation(gram, side):
-        if len(gram) == 1:
+        if len(units[gram]) == 1:
             return entropy(gram, side)
-        return entropy(gram, side) - entropy(gram[:-1] if side == "right" else gram[1:], side)
+        return entropy(gram, side) - entropy("".join(units[gram][:-1] if side == "right" else units[gram][1:]), side)
 
     def pmi(gram):
-        cuts = ((gram[:k], gram[k:]) for k in range(1, len(gram)))
+        cuts = (("".join(units[gram][:k]), "".join(units[gram][k:])) for k in range(1, len(units[gram])))
         return min(math.log(total * counts[gram] / (counts[a] * counts[b])) for a, b in cuts)
 
-    scores = dict.fromkeys((gram for gram in kept if len(gram) <= order), 0.0)
+    scores = dict.fromkeys((gram for gram in kept if len(units[gram]) <= order), 0.0)
     for n in range(1, order + 1):
-        of_length = [gram for gram in scored if len(gram) == n]
+        of_length = [gram for gram in scored if len(units[gram]) == n]
         for side in "left", "right":
             for gram, z in standardized({gram: variation(gram, side) for gram in of_length}).items():
                 scores[gram] += z
@@ -215,7 +242,9 @@ def boundary_by_definition(texts, order, min_count):
 
 def compute_boundary_scores(grams, order):
     values = compute_cohesion(Ngrams(grams.alphabet, grams.levels[: order - 1]))
-    return branching.compute_boundary_scores(grams, values, branching._find_unspaced(grams), order)
+    return branching.compute_boundary_scores(
+        grams, values, branching._find_joinable(grams), branching._find_runless(grams), order
+    )
 
 
 @given(texts=lists_of_texts(), order=st.integers(2, 5), min_count=st.integers(1, 4))
@@ -244,9 +273,10 @@ def places_by_definition(words):
     seen, of_character, of_place = Counter(), Counter(), Counter()
 
     def places(word):
-        if len(word) == 1:
+        units = split_units(word)
+        if len(units) == 1:
             return [(word, "single")]
-        return [(word[0], "first"), *((char, "other") for char in word[1:-1]), (word[-1], "last")]
+        return [(units[0], "first"), *((unit, "other") for unit in units[1:-1]), (units[-1], "last")]
 
     for word, count in words.items():
         for char, place in places(word):
@@ -284,26 +314,24 @@ def test_scores_after_a_cut_equal_the_definition(texts, order, most, draw):
         n_aligned = max(aligned_of[gram], 0.5)
         frequency, share = math.log(n_aligned / n_words), math.log(n_aligned / count_of[gram])
         expected[gram] = z + frequency + 2.5 + share / 2 + place_of[gram] / 2
-    rescored = branching._rescore(boundary, counts, CutCounts(words, aligned, np.ones(2, dtype=np.bool_), {}), grams)
+    rescored = branching._rescore(boundary, counts, CutCounts(words, aligned), grams)
     assert by_text(grams, rescored) == pytest.approx(expected, abs=1e-9)
 
 
 # Counts of a cut
 
 
-def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
-    """Return the counts of words, of n-grams between two cuts, and of spaced words."""
-    words, aligned, spaced = Counter(), Counter(), Counter()
-    for run, run_is_spaced in runs_of(texts):
-        if run_is_spaced:
-            spaced[run] += with_spaced
-            continue
-        cut = best_cut(run, lambda i, k, run=run: score_of.get(run[i : i + k], NONE), order, longest_block)
-        edges = sorted({*cut, len(run)})
-        words.update(run[a:b] for a, b in pairwise(edges))
-        aligned.update(run[a:b] for a in edges for b in edges if 2 <= b - a <= order)
-    words.update({word: count for word, count in spaced.items() if len(word) == 1})
-    return words, aligned, {word: count for word, count in spaced.items() if len(word) > 1 and count}
+def recounted_by_definition(texts, score_of, order, longest_block, min_count):
+    """Return the counts of words, and of n-grams between two cuts."""
+    words, aligned = Counter(), Counter()
+    for block in blocks_of(texts, min_count):
+        cut = best_cut(
+            block, lambda i, k, block=block: score_of.get("".join(block[i : i + k]), NONE), order, longest_block
+        )
+        edges = sorted({*cut, len(block)})
+        words.update("".join(block[a:b]) for a, b in pairwise(edges))
+        aligned.update("".join(block[a:b]) for a in edges for b in edges if 2 <= b - a <= order)
+    return words, aligned
 
 
 @given(
@@ -311,12 +339,9 @@ def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
     order=st.integers(2, 5),
     min_count=st.integers(1, 3),
     longest_block=st.sampled_from([3, 1000]),
-    with_spaced=st.booleans(),
     draw=seeds,
 )
-def test_cut_counts_equal_the_definition(
-    small_records, monkeypatch, texts, order, min_count, longest_block, with_spaced, draw
-):
+def test_cut_counts_equal_the_definition(small_records, monkeypatch, texts, order, min_count, longest_block, draw):
     monkeypatch.setattr(cutting, "_MAX_BLOCK", longest_block)
     grams = counted(texts, order, min_count)
     if grams is None:
@@ -326,23 +351,18 @@ def test_cut_counts_equal_the_definition(
     for size in sizes[1:]:
         some = [NONE, *(draw.choice([NONE, *range(-4, 5)]) for _ in range(size - 1))]
         scores.append(np.array(some, dtype=np.float32))
-    all_buckets = np.full(2, 255, dtype=np.uint8)
     candidates = [score != NONE for score in scores]
-    cut = CutModel(
-        grams, candidates, scores, SpacedScripts(~branching._find_unspaced(grams)[0], 1, with_spaced, all_buckets)
-    )
-    expected = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, with_spaced)
+    cut = CutModel(grams, candidates, scores)
+    words, aligned = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, min_count)
 
     within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # split at every border
     for reduce in one_by_one(texts), in_workers(texts, draw), in_workers(within, draw):
         found = reduce(CountWords(), cut)
-        words, aligned, spaced = expected
         assert +Counter(by_text(grams, found.words)) == +words
-        kept = {gram for gram, is_kept in by_text(grams, candidates).items() if is_kept and len(gram) > 1}
+        kept = {gram for gram, is_kept in by_text(grams, candidates).items() if is_kept and len(split_units(gram)) > 1}
         of_grams = Counter({gram: n for gram, n in by_text(grams, found.aligned).items() if gram in kept})
         assert +of_grams == Counter({gram: n for gram, n in aligned.items() if gram in kept})
         assert found.aligned[0].tolist() == found.words[0].tolist()
-        assert found.spaced == spaced
         assert [len(column) for column in found.words] == [len(column) for column in found.aligned] == sizes
 
 
@@ -384,8 +404,9 @@ def test_invented_words_are_found_and_latin_words_are_not_cut(seed):
     found = find_words([text])
     known = {word: n for word, n, *_ in found}
     assert {word.word for word in [word for word in found if not is_spaced(word.word[0])][: len(words)]} == set(words)
-    runs = Counter(run for run, run_is_spaced in runs_of([text]) if run_is_spaced)
-    assert {word: n for word, n in known.items() if is_spaced(word[0])} == {w: n for w, n in runs.items() if n >= 32}
+    runs = {run: count for run, count in runs_of([text]).items() if count >= 32}
+    assert {word for word in known if is_spaced(word[0])} == set(runs)
+    assert all(0.9 * count <= known[run] <= count for run, count in runs.items())  # some are parts of mixed n-grams
     assert sum(known[word] for word in words) > 0.95 * sum(text.count(word) for word in words)
 
 
@@ -404,7 +425,7 @@ def test_lexicon_does_not_depend_on_workers(small_records, place, texts, order, 
     assert rounded(list_words(lexicon.find_lexicon(discovery, in_workers(texts, draw), room), Selection())) == rounded(
         expected
     )
-    assert sum(len(word.word) * word.count for word in expected) <= sum(map(len, blocks_of(texts)))
+    assert sum(len(word.word) * word.count for word in expected) <= sum(map(len, units_of(texts)))
     assert all(word.count >= min_count for word in expected)
 
 
@@ -413,7 +434,7 @@ def test_lexicon_does_not_depend_on_record_splits(small_records, order):
     _, text = invented(order, n_tokens=1500)
     discovery = Discovery(order=order)
     expected = rounded(find_words([text], discovery))
-    assert sum(len(word) * n for word, n, *_ in expected) <= sum(map(len, blocks_of([text])))
+    assert sum(len(word) * n for word, n, *_ in expected) <= sum(map(len, units_of([text])))
     for seed in range(2):
         reduce = in_workers(text.split("\n"), random.Random(seed))
         assert rounded(list_words(lexicon.find_lexicon(discovery, reduce, 1 << 15), Selection())) == expected
@@ -638,16 +659,16 @@ def test_output_does_not_depend_on_workers_shards_and_memory(kxcli):
 
 def test_rare_words_in_spaced_scripts_are_not_stored():
     text = "".join(f"用户{number:06x}登录，" for number in range(3000)) + "kxcli，" * 40
-    cuts = []
+    spelled = []
     records_ = list(alphabet.iter_records([text]))
 
     def reduce(job, shared, what):
         job.setup(shared)
         found = job.finish(job.map(records_))
-        if what.startswith("cut"):
-            cuts.append(found.spaced)
+        if what == "spellings":
+            spelled.extend(found)
         return found
 
     words = {word.word: word.count for word in list_words(lexicon.find_lexicon(Discovery(), reduce), Selection())}
     assert words["kxcli"] == 40
-    assert cuts[:2] == [{}, {}] and len(cuts[2]) < 100
+    assert spelled == ["kxcli"]

@@ -18,6 +18,8 @@ from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.mining import Discovery, Selection, Word
+    from kxcli.mining.newwords.kinds import Script
+    from kxcli.mining.newwords.text_form import TextForm
     from kxcli.output.rows import Cell
     from kxcli.pipelines.checking import InputCheck
 
@@ -90,31 +92,39 @@ def _build_discovery(options: dict[str, Any]) -> "Discovery":
 
     names = ("method", "order", "min_count", "min_pmi", "phrases")
     try:
-        return Discovery(*(options[name] for name in names))
+        return Discovery(**{name: options[name] for name in names}, form=_build_form(options))
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
+
+
+def _build_form(options: dict[str, Any]) -> "TextForm":
+    from kxcli.mining.newwords.text_form import TextForm
+
+    return TextForm(options["lower"], options["normalize"] == "nfkc")
 
 
 def _build_selection(options: dict[str, Any], *, is_userdict: bool) -> "Selection":
     from kxcli.mining import Selection
     from kxcli.mining.newwords.userdict import MIN_USERDICT_PROBABILITY
 
-    known = None if options["is_all"] else _read_known(options["known"])
+    known = None if options["is_all"] else _read_known(options, _build_form(options))
     min_pmi = options["min_pmi"] if options["method"] == "entropy" else None  # pmi applies it to n-grams
     min_probability = options["min_probability"]
     if min_probability is None:
         min_probability = MIN_USERDICT_PROBABILITY if is_userdict else 0.0
     limits = (min_pmi, options["min_entropy"], options["min_docs"], min_probability)
-    return Selection(known, *limits, options["sort"], options["keep_parts"])
+    script: Script = options["script"] or "auto"
+    return Selection(known, *limits, options["sort"], options["keep_parts"], script)
 
 
-def _read_known(paths: Iterable[str]) -> frozenset[str]:
-    """Return the known words."""
-    if not paths:
-        from kxcli.mining.segment.jieba_reference import read_dictionary_words
+def _read_known(options: dict[str, Any], form: "TextForm") -> frozenset[str]:
+    """Return the known words: those of jieba's dictionary, unless only others are known, and those of files."""
+    from kxcli.mining.newwords.known import add_simplified
+    from kxcli.mining.segment.jieba_reference import read_dictionary_words
 
-        return read_dictionary_words()
-    return wordlists.read_first_words(paths)
+    listed = add_simplified(wordlists.read_first_words(options["known"]))
+    known = listed if options["known_only"] else read_dictionary_words() | listed
+    return known if form == type(form)() else known.union(map(form.convert, known))
 
 
 def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...]:

@@ -10,15 +10,19 @@ from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has
 from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import USERDICT, make_header_rule
 from kxcli.commands.run_options import RUN_RULES
+from kxcli.commands.word_options import LOWER_OPTION, NORMALIZE_OPTION
 
 SORTS = ("probability", "count", "pmi", "entropy", "score", "log_likelihood", "log_ratio")
+# Those of kxcli/mining/newwords/kinds.py, which would be imported late.
+_SCRIPTS = ("any", "han", "kana", "hangul", "latin", "cyrillic", "greek", "arabic", "hebrew", "devanagari", "thai")
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "userdict")
 
 _ALL = has("is_all", "--all")
 
 RULES = (
     *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
-    Rule("known min_probability keep_parts", NO_EFFECT, _ALL, "--all"),
+    Rule("known min_probability keep_parts script", NO_EFFECT, _ALL, "--all"),
+    Rule("known_only", REQUIRES, has("known"), ""),
     Rule("sort", EXCLUDES, _ALL, "--all --sort probability", value=has_value("sort", "probability")),
     Rule("background", EXCLUDES, _ALL, "--all", advice="compare all words with kxcli keyness"),
     Rule("examples", NO_EFFECT, USERDICT, "-f userdict"),
@@ -55,10 +59,19 @@ LEXICON_OPTIONS = (
     option("--all", "Show known words and single characters too.", name="is_all"),
     option(
         "--known FILE",
-        "Exclude the words in FILE (the first of each line) instead of those in jieba's dictionary.",
+        "Exclude the words in FILE (the first of each line) and those in jieba's dictionary.",
         type=INPUT_FILE,
         multiple=True,
     ),
+    option("--known-only", "Exclude only the words of --known."),
+    option(
+        "--script",
+        "Show only words with a character of this script. [default: han if most words of the text have a Han "
+        "character, else any]",
+        choices=_SCRIPTS,
+    ),
+    LOWER_OPTION,
+    NORMALIZE_OPTION,
     option("--order N", "Maximum length of n-grams in characters.", type=click.IntRange(2, 6), default=6),
     option(
         "--min-count K",

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray
-from kxcli.mining.newwords.branching import find_unspaced_characters
 from kxcli.mining.newwords.chains import ChainFinder, Link
 from kxcli.mining.newwords.cohesion import measure_cohesion
 from kxcli.mining.newwords.compounds import CutWords, find_compounds, find_nested

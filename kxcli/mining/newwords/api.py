@@ -12,6 +12,7 @@ from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.lexicon import find_lexicon
 from kxcli.mining.newwords.listing import KEYNESS_SORTS, Selection, Word, list_words
 from kxcli.mining.newwords.spelling import Reduce
+from kxcli.mining.newwords.text_form import TextForm
 
 
 def find_words(
@@ -41,23 +42,24 @@ def find_words(
     check_type("selection", selection, Selection)
     if selection.sort in KEYNESS_SORTS and background is None:
         raise ValueError(f"the order by {selection.sort} needs a background")
-    reduce = _make_reduce(strings)
+    reduce = _make_reduce(strings, discovery.form)
     lexicon = find_lexicon(discovery, reduce)
 
     def count(words: Sequence[str]) -> BackgroundCounts:
         if isinstance(background, Mapping):
             return _look_up(words, background)
-        return count_background(words, lexicon.alphabet, _make_reduce(iter_strings("background", background or ())))
+        texts = iter_strings("background", background or ())
+        return count_background(words, lexicon.alphabet, _make_reduce(texts, discovery.form))
 
     return list_words(lexicon, selection, reduce, count_background=None if background is None else count)
 
 
-def _make_reduce(texts: Iterable[str]) -> Reduce:
+def _make_reduce(texts: Iterable[str], form: TextForm) -> Reduce:
     """Return a function that runs jobs over texts, which are kept in memory.
 
     Without texts, it returns None.
     """
-    records = list(iter_records(texts))
+    records = list(iter_records(texts, form))
 
     def reduce(job: Any, shared: Any, _what: str) -> Any:
         job.setup(shared)

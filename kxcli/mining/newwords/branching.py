@@ -5,7 +5,7 @@ Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin 
 with the largest sum of scores (`cutting.py`), then cut again with scores that use the previous cut: how often an n-gram
 is between two cuts, and how often characters begin, continue and end words.
 
-Scripts with spaces between words are not cut: a run of their characters is a word.
+A run of characters of scripts with spaces between words is a unit of the text, as a character is.
 
 Cost: one more order of n-grams than the longest word, and a pass for each cut; memory grows with the frequent n-grams.
 """
@@ -15,8 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kxcli.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from kxcli.mining.newwords.alphabet import Alphabet
-from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
+from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.phrases import find_phrases
@@ -36,16 +35,6 @@ _NONE = 0.5  # occurrences, instead of 0, for logarithms
 _SAME = 1e-9  # a lower standard deviation is a rounding error
 _PRIOR = 2.0  # pseudocount of the positions of all characters in those of one
 
-# Begins and ends of scripts with spaces, alternating: Latin, Greek, Cyrillic and others up to Thai, which has none;
-# Georgian; Latin and Greek with more marks; Coptic and others; more Cyrillic and Latin; full width.
-_SPACED = np.array(
-    [
-        *(0x0000, 0x0E00, 0x10A0, 0x1100, 0x1E00, 0x2000, 0x2C00, 0x2E00),
-        *(0xA640, 0xA6A0, 0xA720, 0xA800, 0xAB30, 0xAB70, 0xFF10, 0xFF5B),
-    ],
-    dtype=np.uint32,
-)
-
 
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
     """Return the words of the last cut with their counts.
@@ -57,34 +46,29 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
         reduce: Runs a job over all records.
     """
     alphabet = grams.alphabet
-    unspaced = _find_unspaced(grams)
-    boundary = compute_boundary_scores(grams, values, unspaced, discovery.order)
+    joinable = _find_joinable(grams)
+    boundary = compute_boundary_scores(grams, values, joinable, _find_runless(grams), discovery.order)
     shorter = Ngrams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
         z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
         for z, count in zip(boundary, counts, strict=True)
     ]
-    may_be = closed = _find_closed(shorter, unspaced)
-    may_be_spaced = None
+    may_be = closed = _find_closed(shorter, joinable)
     for number in range(1, _CUTS + 1):
-        spaced = SpacedScripts(~unspaced[0], discovery.min_count_spaced, number in (1, _CUTS), may_be_spaced)
         found: CutCounts = reduce(
-            CountWords(), CutModel(shorter, closed, _mask_scores(scores, may_be), spaced), f"cut {number}"
+            CountWords(), CutModel(shorter, closed, _mask_scores(scores, may_be)), f"cut {number}"
         )
-        if number == 1:
-            may_be_spaced = found.may_be_spaced
         if number < _CUTS:
             scores = _rescore(boundary, counts, found, shorter)
             may_be = [of & (aligned >= _MIN_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
     spellings = [
         (shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)
     ]
-    words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.min_count_spaced}
+    is_rare_run = alphabet.is_run & (found.words[0] < discovery.min_count_spaced)
+    singles = np.where(is_rare_run, 0, found.words[0])
     is_aligned = tuple(10 * aligned >= 9 * count for aligned, count in zip(found.aligned, counts, strict=True))
-    vocabulary = Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)._replace(
-        is_aligned=is_aligned
-    )
+    vocabulary = Vocabulary.from_parts(singles, spellings, {}, alphabet)._replace(is_aligned=is_aligned)
     if not discovery.phrases:
         return vocabulary
     phrases, phrase_counts = find_phrases(shorter, values, found.words, found.aligned)
@@ -92,14 +76,19 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
 
 
 def compute_boundary_scores(
-    grams: Ngrams, values: Sequence[FloatArray], may_be: Sequence[BoolArray], longest: int
+    grams: Ngrams,
+    values: Sequence[FloatArray],
+    may_be: Sequence[BoolArray],
+    typical: Sequence[BoolArray],
+    longest: int,
 ) -> list[FloatArray]:
     """Return the boundary scores of n-grams for each length up to `longest`.
 
     The right branching entropy of g is that of the next character. Only frequent n-grams that begin with g are counted
     separately; other neighbors and the edges of blocks count as distinct. The variation is the increase of entropy
     compared with g without its last character. The left side is symmetric. The score is the sum of both variations
-    and, with less weight, the cohesion (`values`), each standardized over the n-grams of the same length (`may_be`).
+    and, with less weight, the cohesion (`values`), each standardized over the `typical` n-grams of the same length.
+    Only n-grams that may be parts of words (`may_be`) have scores other than 0.
     """
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)][:longest]
     scores = [np.zeros(len(count)) for count in counts]
@@ -117,20 +106,20 @@ def compute_boundary_scores(
             if n > 1:
                 level = grams.levels[n - 2]
                 variation = entropy - shorter.take(level.prefixes if is_right else level.suffixes)
-            scores[n - 1] += _standardize(variation, may_be[n - 1])
+            scores[n - 1] += _standardize(variation, typical[n - 1], may_be[n - 1])
             shorter = entropy
-    for score, value, mask in zip(scores[1:], values, may_be[1:], strict=False):
-        score += _COHESION * _standardize(value, mask)
+    for score, value, over, mask in zip(scores[1:], values, typical[1:], may_be[1:], strict=False):
+        score += _COHESION * _standardize(value, over, mask)
     return [_SINGLE * scores[0], *(np.minimum(score, _MAX_Z) for score in scores[1:])]
 
 
-def _standardize(values: FloatArray, over: BoolArray) -> FloatArray:
-    """Return values in standard deviations from the mean of some, 0 for the others."""
-    selected = values[over]
+def _standardize(values: FloatArray, over: BoolArray, scored: BoolArray) -> FloatArray:
+    """Return the values of `scored` in standard deviations from the mean of `over`, 0 for the others."""
     found = np.zeros(len(values))
+    selected = values[over] if over.any() else values[scored]
     if len(selected):
         deviation = selected.std()
-        found[over] = (selected - selected.mean()) / (deviation if deviation > _SAME else 1.0)
+        found[scored] = (values[scored] - selected.mean()) / (deviation if deviation > _SAME else 1.0)
     return found
 
 
@@ -182,30 +171,32 @@ def _mask_scores(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> l
     ]
 
 
-def _find_closed(grams: Ngrams, unspaced: Sequence[BoolArray]) -> list[BoolArray]:
+def _find_closed(grams: Ngrams, joinable: Sequence[BoolArray]) -> list[BoolArray]:
     """Return for each length from 1 whether n-grams may be words.
 
     An n-gram with nearly all occurrences within one longer n-gram is a part of a word.
     """
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
-    closed = [mask.copy() for mask in unspaced[: len(counts)]]
+    closed = [mask.copy() for mask in joinable[: len(counts)]]
     for n, level in enumerate(grams.levels[1:], 2):
         below = counts[n - 1]
         for parts in (level.prefixes, level.suffixes):
-            closed[n - 1][parts[unspaced[n] & (level.counts >= _WITHIN * below.take(parts))]] = False
+            closed[n - 1][parts[joinable[n] & (level.counts >= _WITHIN * below.take(parts))]] = False
     return closed
 
 
-def find_unspaced_characters(alphabet: Alphabet) -> BoolArray:
-    """Return for each character whether it is of a script without spaces."""
-    is_unspaced: BoolArray = np.searchsorted(_SPACED, alphabet.codes, side="right") % 2 == 0
-    return is_unspaced
+def _find_joinable(grams: Ngrams) -> list[BoolArray]:
+    """Return for each length from 1 whether n-grams may be parts of words."""
+    masks = [grams.alphabet.is_joinable]
+    masks += [np.arange(len(level.counts)) != 0 for level in grams.levels]
+    return masks
 
 
-def _find_unspaced(grams: Ngrams) -> list[BoolArray]:
-    """Return for each length from 1 whether n-grams are of scripts without spaces."""
-    mask = find_unspaced_characters(grams.alphabet)
-    masks = [mask]
+def _find_runless(grams: Ngrams) -> list[BoolArray]:
+    """Return for each length from 1 whether n-grams have no runs; scores do not depend on the runs of a corpus."""
+    masks = [~grams.alphabet.is_run]
     for level in grams.levels:
-        masks.append(masks[-1].take(level.prefixes) & mask.take(level.last))
+        masks.append(masks[-1].take(level.prefixes) & masks[0].take(level.last))
+    for mask in masks:
+        mask[0] = False
     return masks

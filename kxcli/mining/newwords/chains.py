@@ -85,7 +85,7 @@ class ChainFinder:
                 n_idle, is_right = n_idle + 1, not is_right
                 continue
             n_idle = 0
-            added = chr(self._grams.alphabet.codes[character])
+            (added,) = self._grams.alphabet.spell([character])
             word = word + added if is_right else added + word
             if window.length < self._max_window:
                 first = last = _Window(window.length + 1, number)

@@ -1,11 +1,12 @@
 """Parameters of newwords."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Literal, get_args
 
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
+from kxcli.mining.newwords.text_form import TextForm
 
 Method = Literal["pmi", "entropy"]
 
@@ -59,6 +60,7 @@ class Discovery:
         min_pmi: Minimum cohesion in nats, for each length from 2; with "pmi" that of the n-grams in words, by default
             2, 4, 6, 8 and 10, with "entropy" that of listed words, by default none.
         phrases: Whether to find phrases of two words, too; only with "entropy".
+        form: The form that texts are converted to first.
     """
 
     method: Method = "entropy"
@@ -66,10 +68,12 @@ class Discovery:
     min_count: int | None = None
     min_pmi: tuple[float, ...] | None = None
     phrases: bool = False
+    form: TextForm = field(default_factory=TextForm)
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, get_args(Method))
         check_type("order", self.order, Integral)
+        check_type("form", self.form, TextForm)
         if not MIN_ORDER <= self.order <= MAX_ORDER:
             raise ValueError(f"order {self.order} is not from {MIN_ORDER} to {MAX_ORDER}")
         if self.min_count is not None:

@@ -178,7 +178,8 @@ class CollectExamples(TallyJob[Codes, ExampleTallies]):
     def _find_occurrences(self, record: Codes) -> tuple[IntArray, IntArray, UInt32Array]:
         """Return the starts, ends and numbers of all occurrences of words in a record."""
         search = self._shared.search
-        ids = search.alphabet.number(record)[1:]  # with a border at the end
+        ids, positions = search.alphabet.number_and_locate(record)
+        places = positions.astype(np.int64) - 1
         starts = np.flatnonzero(ids)
         nodes = ids.take(starts)
         found: list[tuple[AnyArray, ...]] = []
@@ -186,7 +187,7 @@ class CollectExamples(TallyJob[Codes, ExampleTallies]):
         while len(starts):
             words = search.words.take(nodes)
             at = np.flatnonzero(words)
-            found.append((starts[at], starts[at] + length, words[at]))
+            found.append((places[starts[at]], places[starts[at] + length], words[at]))
             children = self._trie.find_children(nodes, ids.take(starts + length, mode="clip"))
             nodes = np.frombuffer(children, dtype=np.uint32)
             starts, nodes = starts[nodes != 0], nodes[nodes != 0]

@@ -31,9 +31,9 @@ def extend_words(chains: Mapping[str, Sequence[Link]], lexicon: LexiconTable) ->
         whole, at = shard, rows[shard]
         for longer, _ in chain:
             is_right = longer.startswith(whole)
-            character = longer[-1] if is_right else longer[0]
+            unit = longer[len(whole) :] if is_right else longer[: -len(whole)]
             top = (lexicon.right if is_right else lexicon.left).top[at]
-            if not (right if is_right else left)[at] or chr(lexicon.alphabet.codes[top]) != character:
+            if not (right if is_right else left)[at] or lexicon.alphabet.spell([top]) != [unit]:
                 break
             if occurrences[rows[longer]] < _MIN_KEPT * occurrences[rows[shard]]:
                 break

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from kxcli.mining.newwords import branching, coarse
-from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
+from kxcli.mining.newwords.alphabet import MAX_UNITS, Alphabet, CountCharacters
 from kxcli.mining.newwords.cohesion import compute_cohesion, compute_word_cohesion
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.entries import LexiconTable
 from kxcli.mining.newwords.grams import CountNgrams, NgramPass, Ngrams
 from kxcli.mining.newwords.neighbors import SideCounts, measure_contexts
 from kxcli.mining.newwords.phrases import split_phrases
+from kxcli.mining.newwords.runs import count_runs
 from kxcli.mining.newwords.spelling import Reduce, Spellings
 from kxcli.mining.newwords.trie import LAST, SHIFT
 from kxcli.tally.key_runs import KeyRun, merge_key_runs
@@ -31,8 +32,12 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     """
     counts = reduce(CountCharacters(), None, "characters")
     alphabet = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.min_count_for)
-    left, right = SideCounts(len(alphabet.codes) - 1), SideCounts(len(alphabet.codes) - 1)
-    if not alphabet.total:
+    if discovery.method == "entropy" and counts is not None:
+        runs = count_runs(reduce, alphabet.min_count, MAX_UNITS - len(alphabet.codes), room)
+        alphabet = alphabet.with_runs(counts, runs)
+    n_units = len(alphabet.codes) - 1
+    left, right = SideCounts(n_units, alphabet.first_digits), SideCounts(n_units, alphabet.first_digits)
+    if not n_units:
         empty = np.empty(0, dtype=np.int64)
         sides = left.to_sides(empty)
         return LexiconTable([], empty, np.empty(0), empty, empty, sides, sides, Ngrams(alphabet, ()))
@@ -49,7 +54,7 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     words = Spellings.concatenate((found.words, found.phrases))
     word_counts = np.concatenate((found.counts, found.phrase_counts))
     contexts = measure_contexts(words, word_counts, alphabet, reduce, room)
-    texts = [*map(chr, alphabet.codes[singles].tolist()), *words.to_texts(alphabet)]
+    texts = [*alphabet.spell(singles), *words.to_texts(alphabet)]
     lexicon = LexiconTable(
         texts,
         np.concatenate((found.singles[singles], word_counts)),
@@ -79,7 +84,7 @@ def count_ngrams(
         bits = _choose_bucket_bits(alphabet.total) if n < order else 0
         grams, buckets = reduce(CountNgrams(), NgramPass(alphabet, found.make_keys(), n, may_be, bits), f"{n}-grams")
         if n == 2:
-            keys, counts = _count_pairs(grams.parts(room), alphabet.min_count, left, right)
+            keys, counts = _count_pairs(grams.parts(room), alphabet, left, right)
         else:
             keys, counts = grams.select_frequent(alphabet.min_count, room)
         if not len(keys):
@@ -94,13 +99,14 @@ def _choose_bucket_bits(n_characters: int) -> int:
     return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _MIN_BITS), _MAX_BITS)
 
 
-def _count_pairs(grams: Iterable[KeyRun], min_count: int, left: SideCounts, right: SideCounts) -> KeyRun:
+def _count_pairs(grams: Iterable[KeyRun], alphabet: Alphabet, left: SideCounts, right: SideCounts) -> KeyRun:
     """Return the frequent pairs of characters, and add all pairs to both entropies."""
     frequent = []
     for keys, counts in grams:
         first, last = (keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64)
         right.add(first, last, counts)
         left.add(last, first, counts)
-        kept = (counts >= min_count) & (first != 0) & (last != 0)
+        kept = (counts >= alphabet.min_count) & (first != 0) & (last != 0)
+        kept &= np.maximum(first, last) <= alphabet.n_frequent  # no digits
         frequent.append((keys[kept], counts[kept]))
     return merge_key_runs(frequent)

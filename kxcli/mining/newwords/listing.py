@@ -11,6 +11,8 @@ from kxcli.mining.newwords.additions import add_words
 from kxcli.mining.newwords.background import CountBackground, Keyness, compare_with_background
 from kxcli.mining.newwords.discovery import expand_thresholds
 from kxcli.mining.newwords.entries import LexiconTable
+from kxcli.mining.newwords.kinds import Script, choose_script, find_listable
+from kxcli.mining.newwords.known import find_known
 from kxcli.mining.newwords.parts import PART_SHARE, Whole
 from kxcli.mining.newwords.probability import DECIMALS, estimate_probabilities
 from kxcli.mining.newwords.spelling import Reduce
@@ -62,6 +64,8 @@ class Selection:
             then the count; if all words are listed, "count". With a background, probability and score fall with the
             rate there; "log_likelihood" and "log_ratio" need one.
         keep_parts: List words with 80 % or more of their occurrences within longer words, too.
+        script: Only words with a character of this script are listed; "auto" is "han" if most words of the corpus begin
+            with a Han character, else "any". Not used without `known`.
 
     Raises:
         ValueError: All words are listed, and there is a probability.
@@ -74,6 +78,7 @@ class Selection:
     min_probability: float = 0.0
     sort: Sort | None = None
     keep_parts: bool = False
+    script: Script = "auto"
 
     def __post_init__(self) -> None:
         if self.known is None and (self.min_probability > 0 or self.sort == "probability"):
@@ -149,12 +154,17 @@ def _get_sort_values(
 
 
 def _find_new(lexicon: LexiconTable, selection: Selection, wholes: Mapping[str, Whole]) -> IntArray:
-    """Return the rows of new words of two or more characters that are no parts."""
+    """Return the rows of new words that are no parts.
+
+    They have two or more characters, one of the script, are no numbers and not known.
+    """
     excluded = selection.known or frozenset()
     if not selection.keep_parts:
         excluded |= {part for part, whole in wholes.items() if whole.share >= PART_SHARE}
-    is_new = [len(word) > 1 and word not in excluded for word in lexicon.words]
-    return np.flatnonzero(np.array(is_new, dtype=np.bool_))
+    script = choose_script(lexicon.words, lexicon.counts) if selection.script == "auto" else selection.script
+    is_long = np.array([len(word) > 1 for word in lexicon.words], dtype=np.bool_)
+    is_excluded = find_known(lexicon.words, excluded)
+    return np.flatnonzero(is_long & find_listable(lexicon.words, script) & ~is_excluded)
 
 
 def _reach_limits(lexicon: LexiconTable, scores: _Scores, selection: Selection) -> BoolArray:
@@ -166,7 +176,8 @@ def _reach_limits(lexicon: LexiconTable, scores: _Scores, selection: Selection) 
         lengths = np.array([len(word) for word in lexicon.words], dtype=np.int64)
         longest = max(len(selection.min_pmi) + 1, int(lengths.max(initial=2)))
         thresholds = np.array([-np.inf, -np.inf, *expand_thresholds(selection.min_pmi, longest)])
-        mask &= np.where(lengths > 1, scores.pmi.round(_DECIMALS) >= thresholds[lengths], True)
+        has_pmi = (lengths > 1) & ~np.isnan(scores.pmi)
+        mask &= np.where(has_pmi, scores.pmi.round(_DECIMALS) >= thresholds[lengths], True)
     return mask
 
 

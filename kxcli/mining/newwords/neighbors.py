@@ -98,8 +98,9 @@ class CountNeighbors(TallyJob[Codes, NeighborCounts]):
     def count(self, record: Codes, partial: NeighborCounts) -> None:
         """Count the neighbors in a record."""
         left, right, docs = partial
-        ids = self._search.alphabet.number(record)
-        self._trie.count_neighbors(ids, docs.number(record), docs.last, docs.counts(), left.counter, right.counter)
+        ids, positions = self._search.alphabet.number_and_locate(record)
+        numbers = docs.number(record).take(positions)
+        self._trie.count_neighbors(ids, numbers, docs.last, docs.counts(), left.counter, right.counter)
         left.limit_counter()
         right.limit_counter()
 
@@ -117,21 +118,31 @@ class SideCounts:
 
     The entropy of counts c with the sum n is log n - sum(c log c) / n. If each edge of a block is a distinct neighbor
     with count 1, edges add only to n.
+
+    Args:
+        n_words: Words are numbered from 1 to this.
+        first_digits: Neighbors from this number on are runs of digits. If edges are one neighbor, these are edges, too.
     """
 
-    def __init__(self, n_words: int) -> None:
+    def __init__(self, n_words: int, first_digits: int) -> None:
+        self._first_digits = first_digits
         self.occurrences = np.zeros(n_words + 1, dtype=np.int64)
         self._sum: FloatArray = np.zeros(n_words + 1)  # of c log c, without edges
-        self._edges = np.zeros(n_words + 1, dtype=np.int64)
+        self._edges = np.zeros(n_words + 1, dtype=np.int64)  # with runs of digits
+        self._digits: FloatArray = np.zeros(n_words + 1)  # the part of `_sum` for runs of digits
         self._top = np.zeros(n_words + 1, dtype=np.uint32)
         self._top_count = np.zeros(n_words + 1, dtype=np.int64)
 
     def add(self, words: IntArray, neighbors: IntArray, counts: IntArray) -> None:
         """Add the counts of distinct pairs of a word and a neighbor; 0 is an edge."""
-        is_edge = neighbors == 0
+        is_digits = neighbors >= self._first_digits
+        is_edge = (neighbors == 0) | is_digits
+        products = np.where(neighbors == 0, 0.0, counts * np.log(counts))
         np.add.at(self.occurrences, words, counts)
         np.add.at(self._edges, words[is_edge], counts[is_edge])
-        np.add.at(self._sum, words, np.where(is_edge, 0.0, counts * np.log(counts)))
+        np.add.at(self._sum, words, products)
+        np.add.at(self._digits, words[is_digits], products[is_digits])
+        words, neighbors, counts = words[~is_digits], neighbors[~is_digits], counts[~is_digits]
         before = self._top_count.take(words)
         np.maximum.at(self._top_count, words, counts)
         is_top = (counts == self._top_count.take(words)) & (counts > before)
@@ -143,7 +154,7 @@ class SideCounts:
         """Return the values of words, given their numbers."""
         n = np.maximum(self.occurrences[words], 1)
         total, edges = self._sum[words], self._edges[words]
-        merged = total + np.where(edges > 0, edges * np.log(np.maximum(edges, 1)), 0.0)
+        merged = total - self._digits[words] + np.where(edges > 0, edges * np.log(np.maximum(edges, 1)), 0.0)
         return Sides(
             np.maximum(np.log(n) - total / n, 0.0),
             np.maximum(np.log(n) - merged / n, 0.0),
@@ -186,8 +197,8 @@ def measure_contexts(
     n_characters, n_words = len(alphabet.codes) - 1, len(weights)
     keys, numbers = make_word_keys(words, weights, n_characters)
     left, right, found = reduce(CountNeighbors(), WordSearch(alphabet, keys, numbers), "neighbors")
-    left = _sum_sides(left.parts(room), n_words)  # the pairs themselves are freed
-    right = _sum_sides(right.parts(room), n_words)
+    left = _sum_sides(left.parts(room), n_words, alphabet.first_digits)  # the pairs themselves are freed
+    right = _sum_sides(right.parts(room), n_words, alphabet.first_digits)
     docs, nodes = found.counts(), np.zeros(n_words + 1, dtype=np.int64)
     nodes[numbers] = np.arange(len(numbers))
     rows = np.arange(1, n_words + 1)
@@ -196,9 +207,9 @@ def measure_contexts(
     )
 
 
-def _sum_sides(pairs: Iterable[KeyRun], n_words: int) -> SideCounts:
+def _sum_sides(pairs: Iterable[KeyRun], n_words: int, first_digits: int) -> SideCounts:
     """Return the sums for words, given the counts of neighbors."""
-    found = SideCounts(n_words)
+    found = SideCounts(n_words, first_digits)
     for all_keys, all_counts in pairs:
         for first in range(0, len(all_keys), _MAX_PAIRS):
             keys, counts = all_keys[first : first + _MAX_PAIRS], all_counts[first : first + _MAX_PAIRS]

@@ -10,9 +10,8 @@ few long words.
 import numpy as np
 
 from kxcli.arrays import FloatArray
-from kxcli.arrays.code_points import to_code_points
-from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.newwords.entries import LexiconTable
+from kxcli.mining.newwords.spelling import Spellings
 
 DECIMALS = 2  # the errors of the estimates are larger than .01
 
@@ -58,7 +57,7 @@ def compute_features(lexicon: LexiconTable, entries: LexiconTable) -> dict[str, 
     """
     counts = dict(zip(lexicon.words, lexicon.counts.tolist(), strict=True))
     entropy = np.minimum(entries.left.merged_entropy, entries.right.merged_entropy)
-    log_frequency, free_share = _describe_characters(lexicon, entries, counts)
+    log_frequency, free_share = _describe_characters(lexicon, entries)
     return {
         "part_pmi": _compute_part_pmi(entries, counts, lexicon.alphabet.min_count),
         "is_pair": np.array([len(word) == 2 for word in entries.words], dtype=np.float64),
@@ -84,18 +83,16 @@ def _compute_part_pmi(entries: LexiconTable, counts: dict[str, int], min_count: 
     return np.log(n_words * np.maximum(entries.counts, 1) / products)
 
 
-def _describe_characters(
-    lexicon: LexiconTable, entries: LexiconTable, counts: dict[str, int]
-) -> tuple[FloatArray, FloatArray]:
-    """Return the largest log frequency and free share of each entry's characters."""
+def _describe_characters(lexicon: LexiconTable, entries: LexiconTable) -> tuple[FloatArray, FloatArray]:
+    """Return the largest log frequency and free share of each entry's units."""
     if not len(entries):
         return np.empty(0), np.empty(0)
     alphabet = lexicon.alphabet
-    ids = alphabet.ids.take(to_code_points("".join(entries.words)), mode="clip")
+    spellings, every = (Spellings.from_words(table.words, alphabet) for table in (entries, lexicon))
     occurrences = np.maximum(alphabet.counts, 1)
     free = np.zeros(len(occurrences))
-    singles = [word for word in lexicon.words if len(word) == 1]
-    free[alphabet.ids.take(to_code_points("".join(singles)), mode="clip")] = [counts[word] for word in singles]
-    starts = compute_starts(np.array(list(map(len, entries.words)), dtype=np.int64))[:-1]
+    singles = np.flatnonzero(every.lengths == 1)
+    free[every.characters[every.starts[singles]]] = lexicon.counts[singles]
     frequency = np.log(occurrences / max(1, alphabet.total))
+    ids, starts = spellings.characters, spellings.starts
     return np.maximum.reduceat(frequency[ids], starts), np.maximum.reduceat((free / occurrences)[ids], starts)

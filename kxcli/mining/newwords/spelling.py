@@ -36,8 +36,29 @@ class Spellings(NamedTuple):
     def from_words(cls, words: Iterable[str], alphabet: Alphabet) -> "Spellings":
         """Return words of characters of an alphabet."""
         listed = list(words)
+        if alphabet.runs is not None:
+            return cls._from_units(listed, alphabet)
         codes = to_code_points("".join(listed))
         return cls(alphabet.ids.take(codes), np.fromiter(map(len, listed), dtype=np.int64, count=len(listed)))
+
+    @classmethod
+    def _from_units(cls, words: list[str], alphabet: Alphabet) -> "Spellings":
+        """Return words of an alphabet with runs; those without runs are found at once."""
+        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+        characters = alphabet.ids.take(to_code_points("".join(words)), mode="clip")
+        n_missing = np.add.reduceat(characters == 0, compute_starts(lengths)[:-1]) if len(words) else lengths
+        rows = np.flatnonzero(n_missing)
+        if not len(rows):
+            return cls(characters, lengths)
+        units = [alphabet.split_word(words[row]) for row in rows.tolist()]
+        new_lengths = lengths.copy()
+        new_lengths[rows] = [*map(len, units)]
+        found = np.zeros(int(new_lengths.sum()), dtype=np.uint32)
+        starts, is_same = compute_starts(new_lengths)[:-1], n_missing == 0
+        places = expand_ranges(starts[is_same], lengths[is_same])
+        found[places] = characters[expand_ranges(compute_starts(lengths)[:-1][is_same], lengths[is_same])]
+        found[expand_ranges(starts[rows], new_lengths[rows])] = [number for word in units for number in word]
+        return cls(found, new_lengths)
 
     @classmethod
     def concatenate(cls, parts: "Iterable[Spellings]") -> "Spellings":
@@ -70,6 +91,8 @@ class Spellings(NamedTuple):
         if not len(self.lengths):
             return []
         ids, _ = self.with_borders()
+        if alphabet.runs is not None:
+            return "".join(alphabet.spell(ids[1:-1])).split("\0")
         codes = np.where(ids != 0, alphabet.codes.take(ids), _LF)
         return from_code_points(codes[1:-1]).split("\n")
 

@@ -51,15 +51,17 @@ def make_word_keys(words: Spellings, weights: IntArray, n_characters: int) -> tu
     """Return the keys of a trie of words, and the number of the word at each node.
 
     Args:
-        words: Distinct words of two or more characters, numbered from 1.
+        words: Distinct words, numbered from 1.
         weights: Expected number of occurrences of each, shape (n,), for speed.
         n_characters: Characters are numbered from 1 to this.
     """
     parts, endings = [np.empty(0, dtype=np.uint64)], [np.zeros(1 + n_characters, dtype=np.uint32)]
     characters, lengths = words
     firsts = words.starts
-    alive = np.arange(len(lengths))
-    nodes = characters[firsts]
+    is_single = lengths == 1
+    endings[0][characters[firsts[is_single]]] = np.flatnonzero(is_single) + 1
+    alive = np.flatnonzero(~is_single)
+    nodes = characters[firsts[alive]]
     n_nodes = n_characters
     length = 1
     while len(alive):

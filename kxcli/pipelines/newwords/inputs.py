@@ -89,7 +89,8 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
         open_inputs = stack.enter_context(
             corpus_run.open_corpora(session, _MODULES, spec, [*inputs, *background.texts])
         )
-        convert = partial(iter_part_records, splits_lines=request.unique_lines)
+        form = request.discovery.form
+        convert = partial(iter_part_records, splits_lines=request.unique_lines, form=form)
         corpus = open_inputs(inputs)
         arrays, scratch = ArrayCorpus(corpus, convert), corpus.open_scratch()
         if request.unique_lines:

@@ -1,0 +1,61 @@
+"""What a listed word is made of: numbers are no words, and each script is a list of its own."""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, get_args
+
+import numpy as np
+
+from kxcli.arrays import BoolArray, IntArray
+
+Script = Literal[
+    "auto",
+    "any",
+    "han",
+    "kana",
+    "hangul",
+    "latin",
+    "cyrillic",
+    "greek",
+    "arabic",
+    "hebrew",
+    "devanagari",
+    "thai",
+]
+SCRIPTS: tuple[Script, ...] = get_args(Script)
+
+_SCRIPTS_BY_NAME = {"CJK": "han", "IDEOGRAPHIC": "han", "HIRAGANA": "kana", "KATAKANA": "kana"}
+_WIDTHS = ("FULLWIDTH ", "HALFWIDTH ")
+
+
+@lru_cache(1 << 16)
+def name_script(character: str) -> str:
+    """Return the script of a character: the first word of its Unicode name, in lower case; "han" for ideographs."""
+    name = unicodedata.name(character, "")
+    for width in _WIDTHS:
+        name = name.removeprefix(width)
+    first = name.partition(" ")[0]
+    return _SCRIPTS_BY_NAME.get(first, first.lower())
+
+
+def find_listable(words: Sequence[str], script: Script) -> BoolArray:
+    """Return whether each word is no number, and has a character of a script.
+
+    Numbers consist of digits and numerals, in any script.
+
+    Args:
+        words: Words.
+        script: A script, or "any".
+    """
+    return np.array([_is_listable(word, script) for word in words], dtype=np.bool_)
+
+
+def choose_script(words: Sequence[str], counts: IntArray) -> Script:
+    """Return "han" if most words of a corpus begin with a Han character, else "any"."""
+    is_han = np.array([name_script(word[0]) == "han" for word in words], dtype=np.bool_)
+    return "han" if 2 * int(counts[is_han].sum()) > int(counts.sum()) else "any"
+
+
+def _is_listable(word: str, script: Script) -> bool:
+    return not word.isnumeric() and (script == "any" or any(name_script(character) == script for character in word))
