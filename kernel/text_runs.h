@@ -35,7 +35,7 @@ typedef struct {
     KeyTable runs;           /* the hashes of known runs; the values are their numbers */
 } TextNumbers;
 
-/* Write the runs, of which there are at most (length + 1) / 2; return how many. */
+/* Write the runs, at most (length + 1) / 2; return how many. */
 size_t find_runs(const RunText *text, TextRun *runs);
 
 /* Write the number of each letter and run, a border before and after them, and one for consecutive separators; and for

@@ -30,6 +30,7 @@ from kxcli.corpus import spool
 from kxcli.mining import Discovery, Selection, find_words
 from kxcli.mining.newwords import alphabet, lexicon
 from kxcli.mining.newwords.listing import list_words
+from kxcli.mining.text.simplification import simplify
 from kxcli.storage.array_spool import SpooledArray
 from kxcli.tally import key_runs, keys
 
@@ -412,9 +413,14 @@ def get_rows_of_cut(ended, golden):
     return "".join("\t".join(row) + "\n" for row in rows if row[0] in words).encode()
 
 
+def is_listed(word):
+    """Return whether a word of mostly Chinese text is listed: no single character, no number, not without Han."""
+    return len(word) > 1 and not word.isnumeric() and any("一" <= character <= "鿿" for character in word)
+
+
 def test_new_words_exclude_jiebas_dictionary(kxcli, texts, golden, dictionary):
     rows = by_definition(split_lines(texts), Discovery("pmi", 3, 2), has_merged_edges=True)
-    expected = [row for row in rows if len(row[0]) > 1 and row[0] not in dictionary]
+    expected = [row for row in rows if is_listed(row[0]) and dictionary.isdisjoint((row[0], simplify(row[0])))]
     assert 0 < len(expected) < sum(len(row[0]) > 1 for row in golden)
     ended = kxcli(*GOLDEN, "--sort", "count", "--keep-parts", *as_they_are(None, None)[0])
     assert get_rows_of_cut(ended, golden) == tsv(expected)
@@ -439,17 +445,19 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("form", KNOWN)
-def test_known_replaces_the_dictionary(kxcli, form):
+def test_known_adds_to_the_dictionary_or_replaces_it(kxcli, form):
     put(kxcli, "known", KNOWN[form])
-    assert words_of(kxcli(*FEW, "--known", "known", stdin=ASKED)) == ["今天", "拾光"]
+    assert words_of(kxcli(*FEW, "--known", "known", stdin=ASKED)) == ["拾光"]
+    assert words_of(kxcli(*FEW, "--known", "known", "--known-only", stdin=ASKED)) == ["今天", "拾光"]
 
 
 def test_known_accepts_several_files_and_earlier_output(kxcli):
     assert words_of(kxcli(*FEW, stdin=ASKED)) == ["拾光", "桂花冰酿"]
     kxcli(*FEW, "-o", "earlier.tsv", stdin="桂花冰酿\n" * 9)
     put(kxcli, "list", "今天\n")
-    assert words_of(kxcli(*FEW, "--known", "list", "--known", "earlier.tsv", stdin=ASKED)) == ["拾光"]
-    assert words_of(kxcli(*FEW, "--known", "/dev/null", stdin=ASKED)) == ["今天", "拾光", "桂花冰酿"]
+    only = (*FEW, "--known-only", "--known")
+    assert words_of(kxcli(*only, "list", "--known", "earlier.tsv", stdin=ASKED)) == ["拾光"]
+    assert words_of(kxcli(*only, "/dev/null", stdin=ASKED)) == ["今天", "拾光", "桂花冰酿"]
 
 
 @pytest.mark.parametrize(("name", "place"), [("missing", "missing: "), ("bad", "bad:2: ")])
@@ -474,8 +482,8 @@ def test_all_does_not_import_jieba(kxcli, texts, golden, harm):
     assert kxcli(*given, "--all").out == tsv(golden)
     put(kxcli, "known", "一\n")
     expected = by_definition(split_lines(texts), Discovery("pmi", 3, 2), has_merged_edges=True)
-    ended = kxcli(*given, "--known", "known", "--sort", "count", "--keep-parts")
-    assert get_rows_of_cut(ended, golden) == tsv(row for row in expected if len(row[0]) > 1)
+    ended = kxcli(*given, "--known-only", "--known", "known", "--sort", "count", "--keep-parts")
+    assert get_rows_of_cut(ended, golden) == tsv(row for row in expected if is_listed(row[0]))
 
 
 # Selection, order and format
@@ -526,7 +534,7 @@ def test_csv_and_jsonl_have_the_rows_of_tsv(kxcli, golden):
 
 @pytest.mark.full
 def test_userdict_output_loads_in_jieba_and_wordcount(kxcli, tmp_path, golden, dictionary):
-    new = [row for row in golden if len(row[0]) > 1 and row[0] not in dictionary]
+    new = [row for row in golden if is_listed(row[0]) and dictionary.isdisjoint((row[0], simplify(row[0])))]
     inputs = as_they_are(None, None)[0]
     kxcli(*GOLDEN, *inputs, "-f", "userdict", "--min-probability", 0, "-o", "words.txt")
     lines = (kxcli.folder / "words.txt").read_text("utf-8").splitlines()
@@ -548,7 +556,7 @@ def test_userdict_output_loads_in_jieba_and_wordcount(kxcli, tmp_path, golden, d
 
 def test_userdict_output_skips_words_that_jieba_never_finds(kxcli):
     text = "𠮷野，桂花冰酿，ＡＢ，㐀㐁\n" * 3
-    given = (*FEW, "-f", "userdict", "--min-probability", 0)
+    given = (*FEW, "--script", "any", "-f", "userdict", "--min-probability", 0)
     ended = kxcli(*given, stdin=text)
     assert ended.text == "桂花冰酿 3\n"
     assert ended.err.startswith("kxcli: warning: 3 words skipped ") and ended.err.count("\n") == 1
@@ -571,7 +579,7 @@ NOTHING = {
     "all known": (("--min-count", 1), "今天\n今天\n".encode(), b""),
     "thresholds": (("--min-count", 1, "--min-pmi", "inf"), SMALL.encode(), b""),
     "entropy": (("--all", "--min-count", 1, "--min-entropy", 99), SMALL.encode(), b""),
-    "no word to know": (("--known", "/dev/null"), b"a b c\n" * 99, b""),
+    "no word to know": (("--known-only", "--known", "/dev/null"), b"a b c\n" * 99, b""),
     "fewer than --top": (("--all", "--top", 5), b"a\n" * 32, b"a\t32\t\t3.4657\t3.4657\t32\n"),
 }
 

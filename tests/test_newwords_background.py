@@ -113,7 +113,9 @@ def test_function_compares_with_texts_and_counts(kxcli, background):
     texts, news = TARGET.splitlines(), NEWS.splitlines()
     found = find_words(texts, discovery, selection, background=news)
     (kxcli.folder / "none.txt").write_text("", encoding="utf-8")
-    rows = kxcli(*OPTIONS, "--sort", "log_ratio", "--known", "none.txt", "--background", background, "target.txt").rows
+    rows = kxcli(
+        *OPTIONS, "--sort", "log_ratio", "--known-only", "--known", "none.txt", "--background", background, "target.txt"
+    ).rows
     assert [(word.word, str(word.count_ref), f"{word.log_ratio:.4f}") for word in found] == [
         (row[0], row[-3], row[-1]) for row in rows
     ]

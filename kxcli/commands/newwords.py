@@ -118,12 +118,16 @@ def _build_selection(options: dict[str, Any], *, is_userdict: bool) -> "Selectio
 
 
 def _read_known(options: dict[str, Any], form: "TextForm") -> frozenset[str]:
-    """Return the known words: those of jieba's dictionary, unless only others are known, and those of files."""
+    """Return the words of --known and, without --known-only, of jieba."""
     from kxcli.mining.newwords.known import add_simplified
-    from kxcli.mining.segment.jieba_reference import read_dictionary_words
 
     listed = add_simplified(wordlists.read_first_words(options["known"]))
-    known = listed if options["known_only"] else read_dictionary_words() | listed
+    if options["known_only"]:
+        known = listed
+    else:
+        from kxcli.mining.segment.jieba_reference import read_dictionary_words
+
+        known = read_dictionary_words() | listed
     return known if form == type(form)() else known.union(map(form.convert, known))
 
 

@@ -64,7 +64,7 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
         return Additions(lexicon, {})
     cut = CutWords(lexicon)
     within = cut.count_within()
-    may_grow = find_unspaced_characters(lexicon.alphabet)
+    may_grow = lexicon.alphabet.is_joinable
     is_new = np.array([len(word) > 1 and word not in known for word in lexicon.words], dtype=np.bool_)
     new = np.flatnonzero(is_new & cut.have_any(may_grow))
     chains, known_wholes = _find_chains(lexicon.take(new), ChainFinder(lexicon.grams, may_grow), known)

@@ -165,11 +165,11 @@ class Runs(NamedTuple):
 
 @dataclass(frozen=True)
 class Alphabet:
-    """Numbers for the units of text, the most frequent first: characters, or characters and runs.
+    """Numbers for the units of text, the most frequent first.
 
-    Numbers begin with 1; 0 is a border. Without runs, the characters are letters and digits (`str.isalnum`). With runs,
-    they are letters and marks of scripts without spaces, and each frequent run of others is a unit. Runs of digits are
-    in no n-gram, so they have the last numbers.
+    Units are characters, or characters and runs. Numbers begin with 1; 0 is a border. Without runs, the characters are
+    letters and digits (`str.isalnum`). With runs, they are letters and marks of scripts without spaces, and each
+    frequent run of others is a unit. Runs of digits are in no n-gram, so they have the last numbers.
 
     Attributes:
         ids: Number by code point, shape (last code point + 2,); the last one, 0, is for all code points beyond.
@@ -209,7 +209,7 @@ class Alphabet:
         return cls(ids, codes, kept_counts, total, min_count, int(np.count_nonzero(kept_counts >= min_count)))
 
     def with_runs(self, counts: IntArray, runs: RunCounts) -> "Alphabet":
-        """Return the alphabet of the same corpus with runs, given the counts by code point."""
+        """Return this alphabet with runs, given the counts by code point."""
         seen = np.flatnonzero(counts)
         kinds = make_kinds().take(seen, mode="clip")
         letters = seen[(kinds == LETTER) | ((kinds == MARK) & ~is_spaced(seen))]
@@ -269,7 +269,7 @@ class Alphabet:
         return {self.runs.texts[code - _FIRST_RUN]: n for code, n in zip(runs.tolist(), numbers.tolist(), strict=True)}
 
     def split_word(self, word: str) -> list[int]:
-        """Return the numbers of the units of a word, 0 for those that are not in the alphabet."""
+        """Return the numbers of the units of a word, 0 for unknown ones."""
         if self.runs is None:
             return [self._get_number(character) for character in word]
         units: list[str] = []
@@ -297,7 +297,7 @@ class Alphabet:
         return self.number_and_locate(codes)[0]
 
     def number_and_locate(self, codes: Codes) -> tuple[UInt32Array, UInt32Array]:
-        """Return numbers with a border before and after them, and 1 plus the position of each in the text."""
+        """Return numbers with borders, and 1 plus the position of each."""
         if self.runs is None:
             ids = np.zeros(len(codes) + 2, dtype=np.uint32)
             self.ids.take(codes, out=ids[1:-1], mode="clip")

@@ -114,7 +114,10 @@ def compute_boundary_scores(
 
 
 def _standardize(values: FloatArray, over: BoolArray, scored: BoolArray) -> FloatArray:
-    """Return the values of `scored` in standard deviations from the mean of `over`, 0 for the others."""
+    """Return the values of `scored` in standard deviations of `over`.
+
+    The others are 0.
+    """
     found = np.zeros(len(values))
     selected = values[over] if over.any() else values[scored]
     if len(selected):
@@ -193,7 +196,10 @@ def _find_joinable(grams: Ngrams) -> list[BoolArray]:
 
 
 def _find_runless(grams: Ngrams) -> list[BoolArray]:
-    """Return for each length from 1 whether n-grams have no runs; scores do not depend on the runs of a corpus."""
+    """Return for each length from 1 whether n-grams have no runs.
+
+    So scores of Chinese words do not depend on the runs of a corpus.
+    """
     masks = [~grams.alphabet.is_run]
     for level in grams.levels:
         masks.append(masks[-1].take(level.prefixes) & masks[0].take(level.last))

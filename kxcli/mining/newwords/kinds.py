@@ -1,4 +1,4 @@
-"""What a listed word is made of: numbers are no words, and each script is a list of its own."""
+"""The scripts of words, and numbers."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -31,7 +31,10 @@ _WIDTHS = ("FULLWIDTH ", "HALFWIDTH ")
 
 @lru_cache(1 << 16)
 def name_script(character: str) -> str:
-    """Return the script of a character: the first word of its Unicode name, in lower case; "han" for ideographs."""
+    """Return the script of a character.
+
+    It is the first word of the Unicode name, in lower case, and "han" for ideographs.
+    """
     name = unicodedata.name(character, "")
     for width in _WIDTHS:
         name = name.removeprefix(width)

@@ -1,8 +1,9 @@
-"""Runs of letters and digits in scripts with spaces between words: each is one unit of the text.
+"""Runs of letters and digits, as units of the text.
 
-A frequent run has a number, as a character has, so that words such as K线图 or 卡拉OK are n-grams of a few units. Rare
-runs separate words, as punctuation does; so do URLs, HTML tags and HTML entities. Combining marks belong to the
-character before them, and code points such as soft hyphens and zero-width spaces are as if they were not there.
+A run is of scripts with spaces between words. A frequent run has a number, as a character has, so that words such as
+K线图 or 卡拉OK are n-grams of a few units. Rare runs separate words, as punctuation does; so do URLs, HTML tags and
+HTML entities. Combining marks belong to the character before them, and code points such as soft hyphens and zero-width
+spaces are as if they were not there.
 """
 
 import re
@@ -98,7 +99,10 @@ class PythonTextNumbers:
         return np.array(ids, dtype=np.uint32).tobytes(), np.array(positions, dtype=np.uint32).tobytes()
 
     def _iter_pieces(self, codes: AnyArray) -> Iterator[tuple[int, int, int] | int]:
-        """Yield the hash, start and end of a run, 1 plus the position of a letter, or the negative for a separator."""
+        """Yield pieces in order.
+
+        A piece is the hash, start and end of a run, 1 plus the position of a letter, or the negative for a separator.
+        """
         kinds = _look_up(self._kinds, codes)
         text = from_code_points(np.where(codes < 0x80, codes, 0x100 + kinds.astype(np.uint32)))
         for match in _PIECES.finditer(text):
@@ -149,7 +153,7 @@ def find_text_runs(numbers: PythonTextNumbers, codes: AnyArray) -> Any:
 
 
 class RunCounts(NamedTuple):
-    """The frequent runs of a corpus: their hashes, counts and texts, in the order of their texts."""
+    """The frequent runs of a corpus, in the order of their texts."""
 
     hashes: UInt64Array
     counts: IntArray
@@ -157,7 +161,7 @@ class RunCounts(NamedTuple):
 
 
 def count_runs(reduce: Callable[[Any, Any, str], Any], min_count: int, max_runs: int, room: int | None) -> RunCounts:
-    """Return the runs with a count of at least `min_count`, by two passes over a corpus.
+    """Return frequent runs, by two passes over a corpus.
 
     Args:
         reduce: Runs a job over all records.
@@ -224,7 +228,7 @@ class RunTexts:
 
 
 class SpellRuns(TallyJob[AnyArray, tuple[RunTexts]]):
-    """The job that finds the texts of some runs, given their hashes in ascending order."""
+    """The job that finds the texts of runs, given their ascending hashes."""
 
     def setup(self, shared: UInt64Array) -> None:
         """Keep the hashes."""
@@ -251,7 +255,7 @@ class SpellRuns(TallyJob[AnyArray, tuple[RunTexts]]):
             found.texts.add(from_code_points(codes[kinds.take(codes) != IGNORED]))
 
     def finish(self, partial: tuple[RunTexts]) -> list[str]:
-        """Return the text of each hash; of equal hashes, that of the first text in order of code points."""
+        """Return the text of each hash; of two, the first by code points."""
         texts = sorted(partial[0].texts, reverse=True)
         runs = find_text_runs(self._numbers, to_code_points("\n".join(texts)))
         by_hash = dict(zip(runs["hash"].tolist(), texts, strict=True))

@@ -1,4 +1,4 @@
-"""Traditional Chinese in simplified characters, for comparison with a simplified dictionary.
+"""Traditional Chinese in simplified characters, for comparison.
 
 The table is made from OpenCC's data (Apache License 2.0, see LICENSE-OpenCC in this folder) by
 `.ci/make_traditional.py`. Each character becomes one character, so some words are not those of a dictionary: which of
