@@ -4,7 +4,7 @@
 #include "layout.h"
 #include "objects.h"
 
-#define INTERFACE 10 /* raised with every change of a signature, so that Python refuses an old build */
+#define INTERFACE 11 /* raised with every change of a signature, so that Python refuses an old build */
 
 /* Fill the key with random bytes; 0, or -1 with an exception. */
 static int choose_hash_key(HashKey *key)

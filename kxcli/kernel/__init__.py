@@ -12,7 +12,7 @@ from types import ModuleType
 
 from kxcli.errors import KxcliError, UsageError
 
-INTERFACE = 10  # of `kxcli._kernel`, see `kernel/module.c`
+INTERFACE = 11  # of `kxcli._kernel`, see `kernel/module.c`
 
 _MODULE = "kxcli._kernel"
 _HOW_TO_INSTALL = (
