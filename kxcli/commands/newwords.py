@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kxcli.commands import wordlists
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.kernel_notice import report_missing_kernel
+from kxcli.commands.newwords_known import read_known
 from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, LIST_OPTIONS, RULES
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
@@ -107,7 +107,7 @@ def _build_selection(options: dict[str, Any], *, is_userdict: bool) -> "Selectio
     from kxcli.mining import Selection
     from kxcli.mining.newwords.userdict import MIN_USERDICT_PROBABILITY
 
-    known = None if options["is_all"] else _read_known(options, _build_form(options))
+    known = None if options["is_all"] else read_known(options, _build_form(options))
     min_pmi = options["min_pmi"] if options["method"] == "entropy" else None  # pmi applies it to n-grams
     min_probability = options["min_probability"]
     if min_probability is None:
@@ -115,20 +115,6 @@ def _build_selection(options: dict[str, Any], *, is_userdict: bool) -> "Selectio
     limits = (min_pmi, options["min_entropy"], options["min_docs"], min_probability)
     script: Script = options["script"] or "auto"
     return Selection(known, *limits, options["sort"], options["keep_parts"], script)
-
-
-def _read_known(options: dict[str, Any], form: "TextForm") -> frozenset[str]:
-    """Return the words of --known and, without --known-only, of jieba."""
-    from kxcli.mining.newwords.known import add_simplified
-
-    listed = add_simplified(wordlists.read_first_words(options["known"]))
-    if options["known_only"]:
-        known = listed
-    else:
-        from kxcli.mining.segment.jieba_reference import read_dictionary_words
-
-        known = read_dictionary_words() | listed
-    return known if form == type(form)() else known.union(map(form.convert, known))
 
 
 def _choose_columns(session: Session, options: dict[str, Any]) -> tuple[str, ...]:
