@@ -26,19 +26,24 @@ def make_texts(n=400):
     return ["".join(draw.choices(WORDS, weights, k=8)) + "，的" for _ in range(n)]
 
 
-def find_table(texts):
+def make_reduce(texts):
     records = list(iter_records(texts))
 
     def reduce(job, shared, what):
         job.setup(shared)
         return job.finish(job.map(records))
 
-    return find_lexicon(Discovery(order=4), reduce)
+    return reduce
 
 
 @pytest.fixture(scope="module")
-def table():
-    return find_table(make_texts())
+def reduce():
+    return make_reduce(make_texts())
+
+
+@pytest.fixture(scope="module")
+def table(reduce):
+    return find_lexicon(Discovery(order=4), reduce)
 
 
 def describe_slowly(word, texts, counts, table):
@@ -90,25 +95,25 @@ def test_probability_is_that_of_the_logistic_model(table):
             assert round(found[row], 2) == found[row]
 
 
-def test_probability_does_not_depend_on_known_words(table):
+def test_probability_does_not_depend_on_known_words(table, reduce):
     """The dictionary selects words, but takes no part in the model."""
-    all_new = {word.word: word.probability for word in list_words(table, Selection(frozenset()))}
-    some = {word.word: word.probability for word in list_words(table, Selection(frozenset(["天地", "荒"])))}
+    all_new = {word.word: word.probability for word in list_words(table, Selection(frozenset()), reduce)}
+    some = {word.word: word.probability for word in list_words(table, Selection(frozenset(["天地", "荒"])), reduce)}
     assert len(some) < len(all_new)
     assert some == {word: all_new[word] for word in some}
 
 
-def test_words_are_sorted_by_probability_then_count(table):
-    words = list_words(table, Selection(frozenset()))
+def test_words_are_sorted_by_probability_then_count(table, reduce):
+    words = list_words(table, Selection(frozenset()), reduce)
     assert words == sorted(words, key=lambda word: (-word.probability, -word.count, word.word))
     assert words[0].probability > words[-1].probability
-    assert words == list_words(table, Selection(frozenset(), sort="probability"))
+    assert words == list_words(table, Selection(frozenset(), sort="probability"), reduce)
 
 
-def test_min_probability_keeps_the_limit(table):
-    words = list_words(table, Selection(frozenset()))
+def test_min_probability_keeps_the_limit(table, reduce):
+    words = list_words(table, Selection(frozenset()), reduce)
     limit = words[len(words) // 2].probability
-    assert list_words(table, Selection(frozenset(), min_probability=limit)) == [
+    assert list_words(table, Selection(frozenset(), min_probability=limit), reduce) == [
         word for word in words if word.probability >= limit
     ]
 
@@ -142,13 +147,14 @@ def test_dictionary_words_come_first_in_reviews():
     """The model does not see which words the dictionary has."""
     known = read_dictionary_words()
     with REVIEWS.open(encoding="utf-8-sig", newline="") as lines:
-        table = find_table([row["review"] for row in csv.DictReader(lines)])
+        reduce = make_reduce([row["review"] for row in csv.DictReader(lines)])
+    table = find_lexicon(Discovery(), reduce)
 
     def count_known(words):
         return sum(word in known for word in words)
 
     by_probability, by_count = (
-        [word.word for word in list_words(table, Selection(frozenset(), sort=sort)) if not word.word.isascii()]
+        [word.word for word in list_words(table, Selection(frozenset(), sort=sort), reduce) if not word.word.isascii()]
         for sort in ("probability", "count")
     )
     assert count_known(by_probability[:500]) > count_known(by_count[:500])
