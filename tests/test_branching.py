@@ -20,7 +20,7 @@ from test_failures import put
 
 from kxcli.corpus.spool import select_lines
 from kxcli.mining import Discovery, Selection, find_words
-from kxcli.mining.newwords import alphabet, branching, cutting, lexicon
+from kxcli.mining.newwords import alphabet, branching, cutting, lexicon, rescoring
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
 from kxcli.mining.newwords.cohesion import compute_cohesion
 from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel
@@ -268,6 +268,9 @@ def test_boundary_scores_are_capped_at_five_deviations():
 # Scores after a cut
 
 
+WORD = (1.5, 4.2, 3.1, 10.1, 8.6)  # by length
+
+
 def places_by_definition(words):
     """Return the log probability of the characters' positions for each word."""
     seen, of_character, of_place = Counter(), Counter(), Counter()
@@ -292,6 +295,56 @@ def places_by_definition(words):
     return {word: sum(probable(char, place) for char, place in places(word)) for word in words}
 
 
+def contexts_by_definition(texts, order, min_count):
+    """Return the scores of the neighbors of characters and frequent n-grams by string."""
+    counts = counts_of(texts, order + 1)
+    kept = {gram for gram, count in counts.items() if len(gram) == 1 or count >= min_count}
+
+    def longer(gram, side):
+        part = slice(-1) if side == "right" else slice(1, None)
+        return [other for other in kept if len(other) == len(gram) + 1 and other[part] == gram]
+
+    def openness(gram, side):
+        return math.log((counts[gram] - sum(counts[other] for other in longer(gram, side)) + 0.1) / (counts[gram] + 1))
+
+    def divergence(gram, n, side):
+        pairs = []
+        for other in longer(gram, side):
+            part, longer_part = (gram[-n:], other[-n - 1 :]) if side == "right" else (gram[:n], other[: n + 1])
+            pairs.append((counts[other] / counts[gram], counts[longer_part] / counts[part]))
+        rest = [max(1 - math.fsum(shares), 1e-3) for shares in zip(*pairs, strict=True)] or [1, 1]
+        return max(math.fsum(share * math.log(share / other) for share, other in [*pairs, rest]), 0)
+
+    scores = {}
+    for gram in kept:
+        if len(gram) == 1:
+            scores[gram] = -0.35 * openness(gram, "right")
+        elif len(gram) <= order:
+            scores[gram] = 0
+            for side in "left", "right":
+                scores[gram] += 0.55 * openness(gram, side) + 0.7 * divergence(gram, len(gram) - 1, side)
+                scores[gram] += 0.65 * divergence(gram, 2, side) if len(gram) == 4 else 0
+    return scores
+
+
+@given(texts=lists_of_texts(), order=st.integers(2, 5), min_count=st.integers(1, 4))
+def test_scores_of_contexts_equal_the_definition(texts, order, min_count):
+    grams = counted(texts, order + 1, min_count)
+    if grams is not None:
+        longest = min(order, len(grams.levels) + 1)
+        found = by_text(grams, rescoring.score_contexts(grams, longest))
+        assert found == pytest.approx(contexts_by_definition(texts, order, min_count), abs=1e-9)
+
+
+def test_phrases_have_contexts_of_their_parts():
+    draw = random.Random(2)
+    nouns, verbs = (["".join(draw.sample(HAN, 2)) for _ in range(30)] for _ in "ab")
+    text = "".join(draw.choice(["也", "", ""]) + "要" + draw.choice(verbs) + draw.choice(nouns) for _ in range(5000))
+    grams = counted([text], 3, 4)
+    scores = by_text(grams, rescoring.score_contexts(grams, 2))
+    assert scores["也要"] < min(scores[verb] for verb in verbs)
+
+
 @given(texts=lists_of_texts(), order=st.integers(2, 5), most=st.sampled_from([0, 1, 9, 10**6]), draw=seeds)
 def test_scores_after_a_cut_equal_the_definition(texts, order, most, draw):
     grams = counted(texts, order, 2)
@@ -303,19 +356,33 @@ def test_scores_after_a_cut_equal_the_definition(texts, order, most, draw):
         return np.array([0, *(draw.randint(0, most) for _ in range(size - 1))], dtype=np.int64)
 
     words, aligned = [[some(len(count)) for count in counts] for _ in "ab"]
-    boundary = [np.array([draw.uniform(-3, 5) for _ in count]) for count in counts]
-    count_of, word_of, aligned_of, z_of = (by_text(grams, columns) for columns in (counts, words, aligned, boundary))
+    contexts = [np.array([draw.uniform(-3, 5) for _ in count]) for count in counts]
+    count_of, word_of, aligned_of, context_of = (
+        by_text(grams, columns) for columns in (counts, words, aligned, contexts)
+    )
     place_of = places_by_definition(word_of)
-    assert by_text(grams, branching._score_positions(words, grams)) == pytest.approx(place_of, abs=1e-9)
 
+    types = Counter(char for word, count in word_of.items() if len(word) > 1 and count >= 3 for char in word)
+    n_characters = {gram: count for gram, count in count_of.items() if len(gram) == 1}
+    mean = math.fsum(n * math.log(types[char] + 1) for char, n in n_characters.items()) / sum(n_characters.values())
     n_words = max(1, sum(word_of.values()))
     expected = {}
-    for gram, z in z_of.items():
+    for gram, context in context_of.items():
         n_aligned = max(aligned_of[gram], 0.5)
         frequency, share = math.log(n_aligned / n_words), math.log(n_aligned / count_of[gram])
+<<<<<<< HEAD
         expected[gram] = z + frequency + 2.5 + share / 2 + place_of[gram] / 2
     rescored = branching._rescore(boundary, counts, CutCounts(words, aligned), grams)
     assert by_text(grams, rescored) == pytest.approx(expected, abs=1e-9)
+=======
+        if len(gram) == 1:
+            expected[gram] = context + WORD[0] + 0.8 * frequency - 0.5 * (math.log(types[gram] + 1) - mean)
+            continue
+        frequency *= 1 if len(gram) < 4 else 1.65
+        expected[gram] = context + WORD[len(gram) - 1] + frequency + share / 4 + place_of[gram] / 4
+    found = CutCounts(words, aligned, np.ones(2, dtype=np.bool_), {})
+    assert by_text(grams, rescoring.score_words(contexts, found, grams, 3)) == pytest.approx(expected, abs=1e-9)
+>>>>>>> 8c3c5d0 (Score words of a cut by their contexts, and by how many words their characters form)
 
 
 # Counts of a cut
@@ -437,7 +504,7 @@ def test_lexicon_does_not_depend_on_record_splits(small_records, order):
     assert sum(len(word) * n for word, n, *_ in expected) <= sum(map(len, units_of([text])))
     for seed in range(2):
         reduce = in_workers(text.split("\n"), random.Random(seed))
-        assert rounded(list_words(lexicon.find_lexicon(discovery, reduce, 1 << 15), Selection())) == expected
+        assert rounded(list_words(lexicon.find_lexicon(discovery, reduce, 1 << 15), Selection(), reduce)) == expected
 
 
 @pytest.mark.parametrize("text", ["天，", "天地，", "天地玄，", "天地玄黄宇宙，", "ab cd ", "天a，"])

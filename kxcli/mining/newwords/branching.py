@@ -14,11 +14,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+<<<<<<< HEAD
 from kxcli.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel
+=======
+from kxcli.arrays import BoolArray, Float32Array, FloatArray
+from kxcli.mining.newwords.alphabet import Alphabet
+from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
+>>>>>>> 8c3c5d0 (Score words of a cut by their contexts, and by how many words their characters form)
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.phrases import find_phrases
+from kxcli.mining.newwords.rescoring import score_contexts, score_words
 from kxcli.mining.newwords.spelling import Reduce, Vocabulary
 
 _CUTS = 3  # a fourth changes next to nothing
@@ -26,14 +33,9 @@ _FIRST_WEIGHT = 0.5  # of the log probability of an n-gram in the first cut, wit
 _MAX_Z = 5.0  # standard deviations, so that one very clear boundary does not outweigh the words around it
 _COHESION = 0.5  # weight of the cohesion of an n-gram; the variation of each side has weight 1
 _SINGLE = 0.5  # weight of the boundary score of one character
-_WORD = 2.5  # nats for each word; without them, a cut into few words is the most probable one
-_ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences between two cuts
-_POSITIONS = 0.5  # weight of the log probabilities of the positions of characters in words
 _WITHIN = 0.95  # if this share of its occurrences is within one longer n-gram, an n-gram is no word
 _MIN_ALIGNED = 2  # occurrences of a possible word between two cuts
-_NONE = 0.5  # occurrences, instead of 0, for logarithms
 _SAME = 1e-9  # a lower standard deviation is a rounding error
-_PRIOR = 2.0  # pseudocount of the positions of all characters in those of one
 
 
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
@@ -54,13 +56,19 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
         z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
         for z, count in zip(boundary, counts, strict=True)
     ]
+<<<<<<< HEAD
     may_be = closed = _find_closed(shorter, joinable)
+=======
+    contexts = score_contexts(grams, len(counts))
+    may_be = closed = _find_closed(shorter, unspaced)
+    may_be_spaced = None
+>>>>>>> 8c3c5d0 (Score words of a cut by their contexts, and by how many words their characters form)
     for number in range(1, _CUTS + 1):
         found: CutCounts = reduce(
             CountWords(), CutModel(shorter, closed, _mask_scores(scores, may_be)), f"cut {number}"
         )
         if number < _CUTS:
-            scores = _rescore(boundary, counts, found, shorter)
+            scores = score_words(contexts, found, shorter, alphabet.min_count)
             may_be = [of & (aligned >= _MIN_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
     spellings = [
         (shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)
@@ -124,43 +132,6 @@ def _standardize(values: FloatArray, over: BoolArray, scored: BoolArray) -> Floa
         deviation = selected.std()
         found[scored] = (values[scored] - selected.mean()) / (deviation if deviation > _SAME else 1.0)
     return found
-
-
-def _rescore(
-    boundary: Sequence[FloatArray], counts: Sequence[IntArray], found: CutCounts, grams: Ngrams
-) -> list[FloatArray]:
-    """Return for each length the scores of words by number, given the previous cut."""
-    n_words = max(1, sum(int(words.sum()) for words in found.words))
-    positions = _score_positions(found.words, grams)
-    scores = []
-    for z, count, aligned, position in zip(boundary, counts, found.aligned, positions, strict=True):
-        n_aligned = np.maximum(aligned, _NONE)
-        share = n_aligned / np.maximum(count, 1)
-        scores.append(z + np.log(n_aligned / n_words) + _WORD + _ALIGNED * np.log(share) + _POSITIONS * position)
-    return scores
-
-
-def _score_positions(words: Sequence[IntArray], grams: Ngrams) -> list[FloatArray]:
-    """Return for each length the sums of log probabilities of characters' positions.
-
-    A character is a word, or the first, the last or another character of a longer word. The previous cut gives the
-    probability of each position for each character.
-    """
-    single, first, other, last = range(4)
-    n_characters = len(grams.alphabet.codes)
-    seen = np.zeros((4, n_characters))
-    seen[single] = words[0]
-    columns = [grams.columns(n, np.arange(len(counts))) for n, counts in enumerate(words[1:], 2)]
-    placed = [list(zip((first, *(other,) * (len(own) - 2), last), own, strict=True)) for own in columns]
-    for own, counts in zip(placed, words[1:], strict=True):
-        for position, column in own:
-            seen[position] += np.bincount(column, counts, minlength=n_characters)
-    overall = seen.sum(axis=1, keepdims=True) / max(1.0, seen.sum())
-    probable = np.log(np.maximum((seen + _PRIOR * overall) / (seen.sum(axis=0) + _PRIOR), np.finfo(float).tiny))
-    return [
-        probable[single],
-        *(np.sum([probable[position].take(column) for position, column in own], axis=0) for own in placed),
-    ]
 
 
 def _mask_scores(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> list[Float32Array]:

@@ -60,6 +60,10 @@ class Ngrams:
         sizes = [len(self.alphabet.codes), *(len(level.counts) for level in self.levels)]
         return list(accumulate((size - 1 for size in sizes), initial=0))[:-1]
 
+    def count(self, n: int) -> IntArray:
+        """Return the counts of n-grams of one order by number."""
+        return self.alphabet.counts if n == 1 else self.levels[n - 2].counts
+
     def make_keys(self, numbers: Sequence[AnyArray] | None = None) -> UInt64Array:
         """Return the keys of a trie.
 
