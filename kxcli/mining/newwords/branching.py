@@ -14,14 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-<<<<<<< HEAD
-from kxcli.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel
-=======
 from kxcli.arrays import BoolArray, Float32Array, FloatArray
-from kxcli.mining.newwords.alphabet import Alphabet
-from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
->>>>>>> 8c3c5d0 (Score words of a cut by their contexts, and by how many words their characters form)
+from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.phrases import find_phrases
@@ -56,13 +50,8 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
         z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
         for z, count in zip(boundary, counts, strict=True)
     ]
-<<<<<<< HEAD
-    may_be = closed = _find_closed(shorter, joinable)
-=======
     contexts = score_contexts(grams, len(counts))
-    may_be = closed = _find_closed(shorter, unspaced)
-    may_be_spaced = None
->>>>>>> 8c3c5d0 (Score words of a cut by their contexts, and by how many words their characters form)
+    may_be = closed = _find_closed(shorter, joinable)
     for number in range(1, _CUTS + 1):
         found: CutCounts = reduce(
             CountWords(), CutModel(shorter, closed, _mask_scores(scores, may_be)), f"cut {number}"

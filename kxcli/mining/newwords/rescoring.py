@@ -4,16 +4,16 @@ The score of a word is a weighted sum of
 
 - the log probability of the word in the previous cut (longer words are rarer than their parts, so their weight is
   larger), and the log share of its occurrences between two cuts;
-- how open it is: the log shares of its occurrences with an edge or a rare character before, and after it;
+- how open it is: the log shares of its occurrences with an edge or a rare character before, and after it, compared with
+  the mean of characters;
 - how far its contexts diverge from those of its parts: in a phrase of two words, the characters after the second word
   are those that follow it elsewhere, and likewise before the first one. The measure is the relative entropy (Kullback
   and Leibler 1951) of the next characters of g = ab after g, compared with those after b, and of the left side;
 - the log probabilities of the positions of its characters in words;
 - for one character, the log number of distinct words with it: characters that form many words are rarely words.
 
-The weights maximize the likelihood of gold segmentations under a semi-Markov model (a conditional random field over
-cuts) of one half of the MSR test text, rounded; docs/newwords.md has the F1 of the other half. There are no weights of
-characters or words.
+The weights are rounded from those that maximize the likelihood of the MSR test text in a semi-Markov model of its cuts;
+docs/newwords.md has the F1 of halves of the text with the weights of the other one. No character or word has a weight.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,18 @@ from kxcli.mining.newwords.cutting import CutCounts
 from kxcli.mining.newwords.grams import Ngrams
 
 _LONG = 4  # characters; such words are mostly compounds
-_WORD = (1.5, 4.2, 3.1, 10.1, 8.6)  # score of a word by its number of characters; the last one for longer words
+_WORD = (2.2, 1.9, 0.8, 7.8, 6.3)  # score of a word by its number of characters; the last one for longer words
 _FREQUENCY = 1.0  # weight of the log probability of a word
 _FREQUENCY_LONG = 1.65  # of a long word
 _FREQUENCY_SINGLE = 0.8  # of one character
 _ALIGNED = 0.25  # weight of the log share of occurrences between two cuts
 _POSITIONS = 0.25  # weight of the log probabilities of the positions of characters
-_OPEN = 0.55  # weight of the log share of edges and rare neighbors, on each side
-_OPEN_SINGLE = -0.35  # of one character, only of the right side
+_OPEN = 0.55  # weight of the log share of edges and rare neighbors, on each side of longer words
+_MIN_OPEN = 0.02  # share of edges and rare neighbors, for logarithms; small texts have few rare characters
 _DIVERGENCE = 0.7  # weight of the divergence from the contexts of the part without one character
 _DIVERGENCE_PAIR = 0.65  # from those of the last or first two characters, for words of four
 _TYPES = -0.5  # weight of the log number of words with a character
 _NONE = 0.5  # occurrences, instead of 0, for logarithms
-_FEW = 0.1  # edges and rare neighbors, instead of 0
 _MIN_SHARE = 1e-3  # of rare neighbors and edges, for logarithms
 _PRIOR = 2.0  # pseudocount of the positions of all characters in those of one
 
@@ -49,12 +48,12 @@ def score_contexts(grams: Ngrams, longest: int) -> list[FloatArray]:
         grams: N-grams with one order more than the longest words.
         longest: Characters of the longest words.
     """
-    scores = []
+    scores, mean = [], _average_openness(grams)
     for n in range(1, longest + 1):
-        right, left = (_compute_openness(grams, n, is_right=is_right) for is_right in (True, False))
-        score = _OPEN_SINGLE * right if n == 1 else _OPEN * (left + right)
+        score = np.zeros(len(grams.count(n)))
         for is_right in (True, False):
             if n > 1:
+                score += _OPEN * (_compute_openness(grams, n, is_right=is_right) - mean)
                 score += _DIVERGENCE * _compute_divergence(grams, n, n - 1, is_right=is_right)
             if n == _LONG:
                 score += _DIVERGENCE_PAIR * _compute_divergence(grams, n, 2, is_right=is_right)
@@ -136,8 +135,14 @@ def _compute_openness(grams: Ngrams, n: int, *, is_right: bool) -> FloatArray:
     if n <= len(grams.levels):
         level = grams.levels[n - 1]
         rest -= np.bincount(level.prefixes if is_right else level.suffixes, level.counts, minlength=len(counts))
-    openness: FloatArray = np.log((np.maximum(rest, 0.0) + _FEW) / (counts + 1.0))
+    openness: FloatArray = np.log(np.maximum(rest / np.maximum(counts, 1), _MIN_OPEN))
     return openness
+
+
+def _average_openness(grams: Ngrams) -> float:
+    """Return the mean of the openness of characters over the text and both sides."""
+    sides = sum(_compute_openness(grams, 1, is_right=is_right) for is_right in (True, False))
+    return float((sides * grams.alphabet.counts).sum() / (2 * max(1, grams.alphabet.total)))
 
 
 def _compute_divergence(grams: Ngrams, n: int, n_part: int, *, is_right: bool) -> FloatArray:
