@@ -55,7 +55,7 @@ def find_words(
 
 
 def _make_reduce(texts: Iterable[str], form: TextForm) -> Reduce:
-    """Return a function that runs jobs over texts, which are kept in memory.
+    """Return a function that runs jobs over texts in memory.
 
     Without texts, it returns None.
     """
