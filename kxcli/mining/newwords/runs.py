@@ -144,7 +144,13 @@ def make_text_numbers(
     kind: type[PythonTextNumbers] = PythonTextNumbers if kernel is None else kernel.TextNumbers
     letters = np.zeros(1, dtype=np.uint32) if letters is None else letters
     hashes = np.zeros(0, dtype=np.uint64) if hashes is None else hashes
-    return kind(make_kinds(), letters, hashes, np.zeros(0, dtype=np.uint32) if runs is None else runs)
+    runs = np.zeros(0, dtype=np.uint32) if runs is None else runs
+    return kind(make_kinds(), _align(letters), _align(hashes), _align(runs))
+
+
+def _align(array: AnyArray) -> AnyArray:
+    """Return an array as the kernel needs it; one from another process may not be aligned."""
+    return np.require(array, requirements=["C", "A"])
 
 
 def find_text_runs(numbers: PythonTextNumbers, codes: AnyArray) -> Any:
