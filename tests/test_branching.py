@@ -295,14 +295,24 @@ def places_by_definition(words):
     return {word: sum(probable(char, place) for char, place in places(word)) for word in words}
 
 
+def average(values, counts):
+    """Return the mean of values over the characters of a text without runs."""
+    weights = {char: count for char, count in counts.items() if len(split_units(char)) == 1 and not is_spaced(char[0])}
+    return math.fsum(count * values(char) for char, count in weights.items()) / max(1, sum(weights.values()))
+
+
 def contexts_by_definition(texts, order, min_count):
     """Return the scores of the neighbors of characters and frequent n-grams by string."""
-    counts = counts_of(texts, order + 1)
-    kept = {gram for gram, count in counts.items() if len(gram) == 1 or count >= min_count}
+    counts = counts_of(texts, order + 1, min_count)
+    units = {gram: split_units(gram) for gram in counts}
+    digits = {gram for gram, own in units.items() if any(is_spaced(unit[0]) and unit.isnumeric() for unit in own)}
+    kept = {
+        gram for gram, count in counts.items() if len(units[gram]) == 1 or (count >= min_count and gram not in digits)
+    }
 
     def longer(gram, side):
         part = slice(-1) if side == "right" else slice(1, None)
-        return [other for other in kept if len(other) == len(gram) + 1 and other[part] == gram]
+        return [other for other in kept if "".join(units[other][part]) == gram]
 
     def openness(gram, side):
         return math.log(max(1 - sum(counts[other] for other in longer(gram, side)) / counts[gram], 0.02))
@@ -310,18 +320,21 @@ def contexts_by_definition(texts, order, min_count):
     def divergence(gram, n, side):
         pairs = []
         for other in longer(gram, side):
-            part, longer_part = (gram[-n:], other[-n - 1 :]) if side == "right" else (gram[:n], other[: n + 1])
-            pairs.append((counts[other] / counts[gram], counts[longer_part] / counts[part]))
+            part = units[gram][-n:] if side == "right" else units[gram][:n]
+            longer_part = units[other][-n - 1 :] if side == "right" else units[other][: n + 1]
+            pairs.append((counts[other] / counts[gram], counts["".join(longer_part)] / counts["".join(part)]))
         rest = [max(1 - math.fsum(shares), 1e-3) for shares in zip(*pairs, strict=True)] or [1, 1]
         return max(math.fsum(share * math.log(share / other) for share, other in [*pairs, rest]), 0)
 
+    mean = sum(average(lambda char, side=side: openness(char, side), counts) for side in ("left", "right")) / 2
     scores = {}
     for gram in kept:
-        if len(gram) <= order:
+        n = len(units[gram])
+        if n <= order:
             scores[gram] = 0
-            for side in ("left", "right") if len(gram) > 1 else ():
-                scores[gram] += 0.55 * (openness(gram, side) - mean) + 0.7 * divergence(gram, len(gram) - 1, side)
-                scores[gram] += 0.65 * divergence(gram, 2, side) if len(gram) == 4 else 0
+            for side in ("left", "right") if n > 1 else ():
+                scores[gram] += 0.55 * (openness(gram, side) - mean) + 0.7 * divergence(gram, n - 1, side)
+                scores[gram] += 0.65 * divergence(gram, 2, side) if n == 4 else 0
     return scores
 
 
@@ -360,19 +373,24 @@ def test_scores_after_a_cut_equal_the_definition(texts, order, most, draw):
     )
     place_of = places_by_definition(word_of)
 
-    types = Counter(char for word, count in word_of.items() if len(word) > 1 and count >= 3 for char in word)
-    n_characters = {gram: count for gram, count in count_of.items() if len(gram) == 1}
-    mean = math.fsum(n * math.log(types[char] + 1) for char, n in n_characters.items()) / sum(n_characters.values())
+    types = Counter(
+        unit
+        for word, count in word_of.items()
+        if len(split_units(word)) > 1 and count >= 3
+        for unit in split_units(word)
+    )
+    mean = average(lambda char: math.log(types[char] + 1), count_of)
     n_words = max(1, sum(word_of.values()))
     expected = {}
     for gram, context in context_of.items():
         n_aligned = max(aligned_of[gram], 0.5)
         frequency, share = math.log(n_aligned / n_words), math.log(n_aligned / count_of[gram])
-        if len(gram) == 1:
+        n = len(split_units(gram))
+        if n == 1:
             expected[gram] = context + WORD[0] + 0.8 * frequency - 0.5 * (math.log(types[gram] + 1) - mean)
             continue
-        frequency *= 1 if len(gram) < 4 else 1.65
-        expected[gram] = context + WORD[len(gram) - 1] + frequency + share / 4 + place_of[gram] / 4
+        frequency *= 1 if n < 4 else 1.65
+        expected[gram] = context + WORD[n - 1] + frequency + share / 4 + place_of[gram] / 4
     found = CutCounts(words, aligned)
     assert by_text(grams, rescoring.score_words(contexts, found, grams, 3)) == pytest.approx(expected, abs=1e-9)
 
@@ -481,9 +499,9 @@ def test_lexicon_does_not_depend_on_workers(small_records, place, texts, order, 
     room = 1 if place == "parts" else None
     discovery = Discovery(order=order, min_count=min_count)
     expected = find_words(["\n".join(texts)], discovery)
-    assert rounded(list_words(lexicon.find_lexicon(discovery, in_workers(texts, draw), room), Selection())) == rounded(
-        expected
-    )
+    reduce = in_workers(texts, draw)
+    found = list_words(lexicon.find_lexicon(discovery, reduce, room), Selection(), reduce)
+    assert rounded(found) == rounded(expected)
     assert sum(len(word.word) * word.count for word in expected) <= sum(map(len, units_of(texts)))
     assert all(word.count >= min_count for word in expected)
 

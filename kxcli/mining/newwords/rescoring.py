@@ -124,8 +124,7 @@ def _score_types(
         for column in own:
             n_types += np.bincount(column[is_word], minlength=len(n_types))
     types = np.log(n_types + 1)
-    mean = (types * grams.alphabet.counts).sum() / max(1, grams.alphabet.total)
-    return np.asarray(types - mean)
+    return np.asarray(types - _average(types, grams))
 
 
 def _compute_openness(grams: Ngrams, n: int, *, is_right: bool) -> FloatArray:
@@ -141,8 +140,14 @@ def _compute_openness(grams: Ngrams, n: int, *, is_right: bool) -> FloatArray:
 
 def _average_openness(grams: Ngrams) -> float:
     """Return the mean of the openness of characters over the text and both sides."""
-    sides = sum(_compute_openness(grams, 1, is_right=is_right) for is_right in (True, False))
-    return float((sides * grams.alphabet.counts).sum() / (2 * max(1, grams.alphabet.total)))
+    sides = [_average(_compute_openness(grams, 1, is_right=is_right), grams) for is_right in (True, False)]
+    return sum(sides) / 2
+
+
+def _average(values: FloatArray, grams: Ngrams) -> float:
+    """Return the mean over the characters of a text, without runs of scripts with spaces."""
+    weights = np.where(grams.alphabet.is_run, 0, grams.alphabet.counts)
+    return float((values * weights).sum() / max(1, weights.sum()))
 
 
 def _compute_divergence(grams: Ngrams, n: int, n_part: int, *, is_right: bool) -> FloatArray:
