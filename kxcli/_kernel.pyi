@@ -228,6 +228,32 @@ class UnigramLexicon:
     def find_word_ends(self, points: Buffer, /) -> bytes:
         """Return the end (uint32) of each word of the best cut of code points (uint32)."""
 
+class TextNumbers:
+    """The numbers of characters and runs; `kxcli.mining.newwords.runs.PythonTextNumbers` is its slow twin.
+
+    A text is an array of code points, uint16 or uint32.
+
+    Args:
+        kinds: A byte for each code point: 0 for separators, 1 for letters of scripts without spaces, 2 for other letters,
+            3 for their digits, 4 for marks, and 5 for what is ignored; higher code points are separators.
+        letters: The number (uint32) of each code point, 0 for higher ones.
+        hashes: The hash (uint64) of each known run.
+        runs: The number (uint32) of each known run.
+
+    Raises:
+        ValueError: An array has a wrong size; so do the methods.
+    """
+
+    def __init__(self, kinds: Buffer, letters: Buffer, hashes: Buffer, runs: Buffer, /) -> None: ...
+    def find_runs(self, text: Buffer, is_wide: bool, /) -> bytes:
+        """Return the hash (uint64), start and end (uint32) of each run."""
+
+    def number(self, text: Buffer, is_wide: bool, /) -> tuple[bytes, bytes]:
+        """Return the numbers of letters and runs, and for each 1 plus its position.
+
+        A border, 0, is before and after them; consecutive separators are one.
+        """
+
 class Trie:
     """N-grams or words by their characters; `kxcli.mining.newwords.trie.PythonTrie` is its slow twin.
 

@@ -272,6 +272,24 @@ def use_counters(source, *counters):
     assert len(set(memoryview(keys).cast("Q"))) * 8 == len(keys)
 
 
+def fuzz_text_numbers(source):
+    """Number texts with forged kinds, and find their runs."""
+    kinds = source.randbytes(source.choice([0, 60, 128, 300])) if source.random() < 0.5 else bytes([0] * 48 + [2] * 80)
+    hashes = make_array(source, "Q", source.choice([0, 1, 500]), [0, 1, 7, 2**64 - 1])
+    runs = make_array(source, "I", source.choice([len(hashes), 3]), [0, 5, 2**32 - 1])
+    letters = make_array(source, "I", source.choice([0, 1, 300]), [0, 1, 2**32 - 1])
+    is_wide = source.random() < 0.5
+    codes = [*b"<a href=x>&nbsp;http://www.x.y/ ", 0x4E00, 0xD800, 0xFFFF, *([0x10FFFF, 2**32 - 1] if is_wide else [])]
+    text = make_array(source, "I" if is_wide else "H", source.choice([0, 1, 30, 5000]), codes)
+    with suppress(ValueError):
+        numbers = _kernel.TextNumbers(kinds, letters, hashes, runs)
+        change_array(source, hashes)
+        with suppress(ValueError):
+            numbers.find_runs(text, source.random() < 0.5)
+        with suppress(ValueError):
+            numbers.number(text, is_wide)
+
+
 def fuzz_tries(source):
     """Count n-grams, words, neighbors and segments; a key may be of any node, so that there are circles."""
     n_characters = source.choice([1, 2, 5, 300])
@@ -345,6 +363,7 @@ ROUNDS = [
     fuzz_forged_dictionaries,
     fuzz_forged_dictionaries,
     fuzz_runs,
+    fuzz_text_numbers,
     fuzz_tries,
     fuzz_gram_sums,
 ]

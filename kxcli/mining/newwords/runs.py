@@ -149,7 +149,10 @@ def make_text_numbers(
 
 
 def _align(array: AnyArray) -> AnyArray:
-    """Return an array as the kernel needs it; one from another process may not be aligned."""
+    """Return a contiguous and aligned array.
+
+    An array from another process may not be aligned.
+    """
     return np.require(array, requirements=["C", "A"])
 
 
