@@ -234,7 +234,7 @@ class TextNumbers:
     A text is an array of code points, uint16 or uint32.
 
     Args:
-        kinds: A byte for each code point: 0 for separators, 1 for letters of scripts without spaces, 2 for other letters,
+        kinds: A byte for each code point: 0 for separators, 1 for letters of scripts without spaces, 2 for others,
             3 for their digits, 4 for marks, and 5 for what is ignored; higher code points are separators.
         letters: The number (uint32) of each code point, 0 for higher ones.
         hashes: The hash (uint64) of each known run.
