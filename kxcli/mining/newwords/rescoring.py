@@ -25,7 +25,7 @@ from kxcli.mining.newwords.cutting import CutCounts
 from kxcli.mining.newwords.grams import Ngrams
 
 _LONG = 4  # characters; such words are mostly compounds
-_WORD = (2.2, 1.9, 0.8, 7.8, 6.3)  # score of a word by its number of characters; the last one for longer words
+_WORD = (2.0, 2.3, 1.2, 8.2, 6.7)  # score of a word by its number of characters; the last one for longer words
 _FREQUENCY = 1.0  # weight of the log probability of a word
 _FREQUENCY_LONG = 1.65  # of a long word
 _FREQUENCY_SINGLE = 0.8  # of one character
