@@ -15,15 +15,15 @@ from kxcli.mining.newwords.spelling import Spellings
 
 DECIMALS = 2  # the errors of the estimates are larger than .01
 
-INTERCEPT = -6.001
+INTERCEPT = -6.720
 COEFFICIENTS = {
-    "part_pmi": 0.453,
-    "is_pair": 1.878,
-    "log_frequency": -0.196,
-    "free_share": -0.631,
-    "edge_share": 2.091,
-    "relative_entropy": 0.603,
-    "log_whole_share": 0.443,
+    "part_pmi": 0.458,
+    "is_pair": 2.045,
+    "log_frequency": -0.312,
+    "free_share": -0.510,
+    "edge_share": 0.945,
+    "relative_entropy": 0.686,
+    "log_whole_share": 0.296,
 }
 
 
