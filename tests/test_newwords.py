@@ -211,6 +211,14 @@ def test_empty_input_has_no_words(texts):
     assert find_words(texts) == []
 
 
+@pytest.mark.parametrize("options", [(), ("--all",), ("--method", "pmi"), ("--phrases",), ("--unique-lines",)])
+@pytest.mark.parametrize("n_files", [1, 2])
+def test_file_of_no_bytes_has_no_words(kxcli, options, n_files):
+    paths = [put(kxcli, f"empty{number}.txt") for number in range(n_files)]
+    result = kxcli("newwords", *options, *paths)
+    assert (result.exit_code, result.out) == (0, b""), result.err
+
+
 def test_small_text_has_expected_words():
     """By hand: T = 8, c(天) = 4, c(天气) = 2, so 天气 has log(8 * 2 / (4 * 2)), and 天 stays single."""
     found = find_words(["天气，天", "天气，天。甲乙"], Discovery("pmi", 2, 2, (math.log(2),)))

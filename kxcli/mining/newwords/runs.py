@@ -173,12 +173,15 @@ def count_runs(reduce: Callable[[Any, Any, str], Any], min_count: int, max_runs:
     """Return frequent runs, by two passes over a corpus.
 
     Args:
-        reduce: Runs a job over all records.
+        reduce: Runs a job over all records; returns None if there are none.
         min_count: The minimum count; it is raised if there are more than `max_runs`.
         max_runs: The maximum number of runs.
         room: Bytes of memory for merging counts; unlimited if None.
     """
-    hashes, counts = reduce(CountRuns(), None, "runs").select_frequent(min_count, room)
+    found: KeyTally | None = reduce(CountRuns(), None, "runs")
+    if found is None:  # no record
+        found = KeyTally()
+    hashes, counts = found.select_frequent(min_count, room)
     if len(hashes) > max_runs:
         kept = counts > np.partition(counts, -max_runs - 1)[-max_runs - 1]
         hashes, counts = hashes[kept], counts[kept]
