@@ -215,8 +215,8 @@ def test_empty_input_has_no_words(texts):
 @pytest.mark.parametrize("n_files", [1, 2])
 def test_file_of_no_bytes_has_no_words(kxcli, options, n_files):
     paths = [put(kxcli, f"empty{number}.txt") for number in range(n_files)]
-    result = kxcli("newwords", *options, *paths)
-    assert (result.exit_code, result.out) == (0, b""), result.err
+    ended = kxcli("newwords", *options, *paths)
+    assert (ended.code, ended.out) == (0, b""), ended.err
 
 
 def test_small_text_has_expected_words():

@@ -11,7 +11,8 @@ LITTLE = "西马来西亚的乌桕树，乌桕树，乌桕树\n"
         (
             (),
             LITTLE,
-            "only 15 characters of text were read, and a word must occur 4 times; try --min-count 2, or more text",
+            "only 15 characters of text were read, and a word must occur 4 times (32 in scripts with spaces); "
+            "try --min-count 2, or more text",
         ),
         (("--method", "pmi"), LITTLE, "and a word must occur 32 times; try --min-count 2, or more text"),
         (
@@ -20,6 +21,12 @@ LITTLE = "西马来西亚的乌桕树，乌桕树，乌桕树\n"
             "only 0 characters of text were read, and a word must occur 2 times; try more text",
         ),
         ((), "", "no word was found"),
+        ((), "", "4 times (32 in scripts with spaces); try more text"),
+        (
+            ("-f", "userdict"),
+            "澜溪很美，" * 9 + "今天去澜溪。" * 9,
+            "-f userdict has --min-probability 0.97; --min-probability 0.5 writes more words",
+        ),
         (
             ("--min-count", "2", "--min-entropy", "9"),
             "今天，今天\n",

@@ -54,7 +54,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
     Examples:
       kxcli newwords corpus.txt | head
-      kxcli newwords -f userdict corpus.txt > words.txt
+      kxcli newwords -f userdict --min-probability 0.5 corpus.txt > words.txt
       kxcli newwords --background news.txt reviews.txt
       kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
     """
@@ -80,7 +80,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
             words = select_findable(words, session)
         limits = {name: options[name] for name in ("is_all", "min_count", "top")}
-        messages.report_found(session.report, found, len(words), **limits)
+        min_probability = selection.min_probability if options["min_probability"] is None else None
+        messages.report_found(session.report, found, len(words), **limits, default_probability=min_probability or None)
         columns = _choose_columns(session, options)
         session.write_rows(
             _iter_rows(words[: options["top"]], columns, has_numbers=session.sink.has_numbers), columns, _TYPES

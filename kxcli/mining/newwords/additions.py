@@ -127,7 +127,7 @@ def _measure_words(words: Sequence[str], lexicon: LexiconTable, reduce: Reduce, 
 def _select_words(
     found: LexiconTable, proposals: _Proposals, extended: Container[str], known: Container[str]
 ) -> LexiconTable:
-    """Return the proposals that are words; a nested word counts where it is alone."""
+    """Return the proposals that are frequent words; a nested word counts where it is alone."""
     entropy = np.minimum(found.left.merged_entropy, found.right.merged_entropy)
     edges = np.minimum(found.left.edge_share, found.right.edge_share)
     is_firm, is_free = entropy >= _MIN_COMPOUND_ENTROPY, (entropy >= _MIN_NESTED_ENTROPY) & (edges >= _MIN_NESTED_EDGES)
@@ -143,4 +143,5 @@ def _select_words(
     ]
     added = found.take(np.array(rows, dtype=np.int64))
     counts = [proposals.nested.get(word, n) for word, n in zip(added.words, added.counts.tolist(), strict=True)]
-    return replace(added, counts=np.array(counts, dtype=np.int64))
+    added = replace(added, counts=np.array(counts, dtype=np.int64))
+    return added.take(np.flatnonzero(added.counts >= added.alphabet.min_count))

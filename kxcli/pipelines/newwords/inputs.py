@@ -61,12 +61,14 @@ class FoundWords(NamedTuple):
         n_words: The number of words of the whole lexicon.
         n_characters: The number of characters of the text.
         min_count: Minimum count of a word.
+        min_count_spaced: Minimum count of a word in scripts with spaces.
     """
 
     words: list[Word]
     n_words: int
     n_characters: int
     min_count: int
+    min_count_spaced: int
 
 
 def make_spec(session: Session, unique_lines: bool) -> "ReaderSpec":
@@ -116,7 +118,8 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
         shown = words[: request.top]
         contexts = collect_examples([word.word for word in shown], request.n_examples, lexicon.alphabet, arrays.run)
         words[: request.top] = [word._replace(examples=tuple(c)) for word, c in zip(shown, contexts, strict=True)]
-        return FoundWords(words, len(lexicon), lexicon.alphabet.total, lexicon.alphabet.min_count)
+        min_counts = lexicon.alphabet.min_count, request.discovery.min_count_spaced
+        return FoundWords(words, len(lexicon), lexicon.alphabet.total, *min_counts)
 
 
 def _choose_format(session: Session, texts: "list[Source]") -> "RequestedKind":
