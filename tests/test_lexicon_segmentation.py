@@ -158,7 +158,8 @@ def test_words_that_are_never_found_are_reported(kxcli):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("甲 2\n乙\n", "words.tsv:2: '乙' is not `word count`; write the list with kxcli newwords --all"),
+        ("甲 2\n乙\n", "words.tsv:2: '乙' is not `word count`; write the list with kxcli newwords --all -f tsv"),
+        ("word,count\n甲,2\n", "words.tsv:1: 'word,count' is not `word count`; write the list with kxcli"),
         ("甲 2\n乙 x\n", "words.tsv:2: '乙 x' is not"),
         ("", "words.tsv: has no word that can be found; write the list"),
         ("甲 0\n", "words.tsv:1: no word of the dictionary has a frequency"),

@@ -50,3 +50,8 @@ def test_note_says_what_to_try(kxcli, options, text, expected):
 )
 def test_no_note_without_need(kxcli, options, text):
     assert kxcli("newwords", *options, stdin=text).err == ""
+
+
+def test_list_from_stdin_is_an_error_that_says_how(kxcli):
+    ended = kxcli("newwords", "--known", "-", stdin=LITTLE, code=1)
+    assert "-: No such file or directory; give /dev/stdin" in ended.err

@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       kxcli newwords corpus.txt | head
       kxcli newwords -f userdict --min-probability 0.5 corpus.txt > words.txt
       kxcli newwords --background news.txt reviews.txt
-      kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
+      kxcli newwords --all --min-count 5 --min-entropy 1 -r corpus --glob '*.txt' --encoding auto
     """
 
     def make_check(session: Session) -> "InputCheck":

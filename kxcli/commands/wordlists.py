@@ -27,7 +27,8 @@ def iter_lines(path: str) -> Iterator[str]:
                     raise InputError(path, f"a line of {_MAX_LINE_BYTES >> 10} KiB or more", _HINT, number)
                 yield data.decode("utf-8").removesuffix("\n").lstrip("\ufeff")
     except OSError as error:
-        raise InputError(path, format_reason(error), "check the name and the permissions") from None
+        hint = "give /dev/stdin to read a list from stdin" if path == "-" else "check the name and the permissions"
+        raise InputError(path, format_reason(error), hint) from None
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InputError(path, f"byte 0x{byte:02x} is not valid utf-8", "save it as UTF-8", number) from None
@@ -85,7 +86,7 @@ def read_lexicon(path: str, report: Report) -> "Dictionary":
             continue
         if len(fields) < 2 or not fields[1].isdecimal():
             what = f"{shorten(line)!r} is not `word count`"
-            raise InputError(path, what, "write the list with kxcli newwords --all", number)
+            raise InputError(path, what, "write the list with kxcli newwords --all -f tsv", number)
         if is_one_word(fields[0]):
             lines.append(f"{fields[0]} {fields[1]}\n")
         else:
