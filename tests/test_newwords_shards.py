@@ -231,6 +231,13 @@ def test_examples_within_a_document_show_line_ends_as_spaces():
     assert examples.collect_examples(["丙丁"], 1, lexicon.alphabet, make_reduce(texts)) == [["甲乙 【丙丁】"]]
 
 
+def test_examples_mark_words_with_ignored_characters():
+    texts = ["玩赛\u200b博朋\u00ad克吧"]
+    lexicon = find_lexicon(Discovery(min_count=1), make_reduce(texts))
+    found = examples.collect_examples(["赛博朋克"], 1, lexicon.alphabet, make_reduce(texts))
+    assert found == [["玩【赛\u200b博朋\u00ad克】吧"]]
+
+
 # The command
 
 

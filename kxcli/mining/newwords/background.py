@@ -9,19 +9,19 @@ Cost: a pass over the background; memory grows with the words, not with the back
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays import BoolArray, FloatArray, IntArray
 from kxcli.mining.association import compute_log_likelihood
 from kxcli.mining.keyness.measures import Sizes, compute_log_ratio
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
 from kxcli.mining.newwords.entries import LexiconTable
-from kxcli.mining.newwords.spelling import Reduce, Spellings
-from kxcli.mining.newwords.trie import PythonTrie, make_trie, make_word_keys
+from kxcli.mining.newwords.spelling import Reduce
+from kxcli.mining.newwords.trie import PythonTrie
+from kxcli.mining.newwords.word_search import WordSearch, iter_occurrences
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.jobs import TallyJob
 
@@ -62,11 +62,11 @@ class Keyness(NamedTuple):
 def compute_keyness(counts: IntArray, total: int, background: BackgroundCounts) -> Keyness:
     """Return the comparison of words with the background.
 
-    The rates are per character. A count of zero in the background is replaced by 0.5. A background without text has no
-    rates, so all words have the same values.
+    The rates are per character. A count of zero in the background is replaced by 0.5. A background without text, or a
+    corpus without words, has no rates, so all words have the same values.
     """
     count_ref, total_ref = background.counts, background.total
-    if not total_ref:
+    if not (total and total_ref):
         zeros = np.zeros(len(counts))
         return Keyness(count_ref, zeros, zeros, zeros + 0.5)
     log_ratio = compute_log_ratio(counts, count_ref, Sizes(total, total_ref))
@@ -89,21 +89,6 @@ def compare_with_background(lexicon: LexiconTable, n_in_words: int, background: 
     return compute_keyness(lexicon.counts, n_in_words, background)
 
 
-@dataclass(frozen=True)
-class OccurrenceSearch:
-    """Words to count.
-
-    Attributes:
-        alphabet: The characters of the words.
-        keys: The keys of a trie of the words.
-        words: The number of the word that ends at each node, 0 for none.
-    """
-
-    alphabet: Alphabet
-    keys: UInt64Array
-    words: UInt32Array
-
-
 @cache
 def _find_text_characters() -> BoolArray:
     """Return for each code point whether it is a letter or digit."""
@@ -120,13 +105,13 @@ class OccurrenceTally(NamedTuple):
 class CountOccurrences(TallyJob[Codes, OccurrenceTally]):
     """The job that counts all occurrences of words, also within longer words."""
 
-    def setup(self, shared: OccurrenceSearch) -> None:
+    def setup(self, shared: WordSearch) -> None:
         """Keep the words."""
         self._search = shared
 
     @cached_property
     def _trie(self) -> PythonTrie:
-        return make_trie(len(self._search.alphabet.codes) - 1, self._search.keys)
+        return self._search.make_trie()
 
     def make_partial(self) -> OccurrenceTally:
         """Return a partial without counts."""
@@ -134,18 +119,9 @@ class CountOccurrences(TallyJob[Codes, OccurrenceTally]):
 
     def count(self, record: Codes, partial: OccurrenceTally) -> None:
         """Count the occurrences in a record."""
-        search = self._search
         partial.characters.counts()[0] += np.count_nonzero(_find_text_characters().take(record))
-        ids = search.alphabet.number(record)
-        starts = np.flatnonzero(ids)
-        nodes, length = ids.take(starts), 0
-        while len(starts):
-            length += 1
-            found: AnyArray = search.words.take(nodes)
-            partial.words.add(found[found != 0])
-            children = self._trie.find_children(nodes, ids.take(starts + length))  # a record ends in a border
-            nodes = np.frombuffer(children, dtype=np.uint32)
-            starts, nodes = starts[nodes != 0], nodes[nodes != 0]
+        for _, _, words in iter_occurrences(self._search, self._trie, self._search.alphabet.number(record)):
+            partial.words.add(words)
 
     def finish(self, partial: OccurrenceTally) -> BackgroundCounts:
         """Return the counts."""
@@ -160,10 +136,7 @@ def count_background(words: Sequence[str], alphabet: Alphabet, reduce: Reduce) -
         alphabet: Their characters.
         reduce: Runs a job over all records of the background; returns None if there are none.
     """
-    spellings = Spellings.from_words(words, alphabet)
-    keys, numbers = make_word_keys(spellings, np.ones(len(words), dtype=np.int64), len(alphabet.codes) - 1)
-    search = OccurrenceSearch(alphabet, keys, numbers)
-    counts: BackgroundCounts | None = reduce(CountOccurrences(), search, "background")
+    counts: BackgroundCounts | None = reduce(CountOccurrences(), WordSearch.from_words(words, alphabet), "background")
     if counts is None:
         return BackgroundCounts(np.zeros(len(words), dtype=np.int64), 0, are_occurrences=True)
     return counts

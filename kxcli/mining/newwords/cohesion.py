@@ -1,7 +1,7 @@
 """Cohesion of n-grams: pointwise mutual information."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -56,23 +56,22 @@ def compute_word_cohesion(words: Spellings, values: Sequence[FloatArray], grams:
     All n-grams in the words are frequent. The cohesion of a word longer than the longest n-grams is the minimum of
     theirs.
     """
-    order = len(grams.levels) + 1
-    ids, starts = words.with_borders(order)
-    found = np.full(len(starts), np.inf)
-    for n, (numbers, value) in enumerate(zip(grams.iter_numbers(ids), values, strict=True), 2):
-        word, at = _locate_ngrams(words, starts, n, order)
-        np.minimum.at(found, word, value.take(numbers.take(at)))
-    return found
+    return _find_lowest(words, grams, lambda numbers, n: values[n - 2].take(numbers))
 
 
 def measure_cohesion(words: Spellings, grams: Ngrams) -> FloatArray:
     """Return the cohesion of a few words, like `compute_word_cohesion`."""
+    return _find_lowest(words, grams, lambda numbers, n: compute_cohesion_of(numbers, n, grams))
+
+
+def _find_lowest(words: Spellings, grams: Ngrams, measure: Callable[[UInt32Array, int], FloatArray]) -> FloatArray:
+    """Return for each word the lowest value of its n-grams, given a function of their numbers and length."""
     order = len(grams.levels) + 1
     ids, starts = words.with_borders(order)
     found = np.full(len(starts), np.inf)
     for n, numbers in enumerate(grams.iter_numbers(ids), 2):
         word, at = _locate_ngrams(words, starts, n, order)
-        np.minimum.at(found, word, compute_cohesion_of(numbers.take(at), n, grams))
+        np.minimum.at(found, word, measure(numbers.take(at), n))
     return found
 
 

@@ -16,9 +16,9 @@ from kxcli.arrays.code_points import from_code_points
 from kxcli.arrays.hashing import XXHASH, mix_bits_64, pair_keys
 from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.mining.newwords.alphabet import LF, Alphabet, Codes
-from kxcli.mining.newwords.neighbors import WordSearch
-from kxcli.mining.newwords.spelling import Reduce, Spellings
-from kxcli.mining.newwords.trie import PythonTrie, make_trie, make_word_keys
+from kxcli.mining.newwords.spelling import Reduce
+from kxcli.mining.newwords.trie import PythonTrie
+from kxcli.mining.newwords.word_search import WordSearch, iter_occurrences
 from kxcli.tally.frames import join_parts, split_parts
 from kxcli.tally.jobs import TallyJob
 
@@ -26,7 +26,7 @@ WIDTH = 15  # characters of a context on each side
 
 _MIN_PENDING = 1 << 12  # contexts that are added before all are sorted
 _INVERSE = np.uint64(pow(int(XXHASH), -1, 1 << 64))
-_DTYPES = ("<u4", "<u8", "<u4", "<u4", "<u4")  # of the columns of contexts
+_DTYPES = ("<u4", "<u8", "<u4", "<u4", "<u4", "<u4")  # of the columns of contexts
 _SPACES = str.maketrans("\t\v\f\r", "    ")
 
 
@@ -45,6 +45,7 @@ class _Contexts(NamedTuple):
         words: The number of the word.
         hashes: The hash of the context.
         lefts: The characters before the word.
+        middles: The characters of the word there, with ignored ones.
         lengths: The characters of the context.
         codes: The text of all contexts.
     """
@@ -52,6 +53,7 @@ class _Contexts(NamedTuple):
     words: UInt32Array
     hashes: UInt64Array
     lefts: UInt32Array
+    middles: UInt32Array
     lengths: UInt32Array
     codes: UInt32Array
 
@@ -59,12 +61,13 @@ class _Contexts(NamedTuple):
         """Return some contexts."""
         starts = compute_starts(self.lengths)[:-1]
         codes = self.codes.take(expand_ranges(starts[rows], self.lengths[rows].astype(np.int64)))
-        return _Contexts(self.words[rows], self.hashes[rows], self.lefts[rows], self.lengths[rows], codes)
+        columns = (self.words, self.hashes, self.lefts, self.middles, self.lengths)
+        return _make_contexts([*(column[rows] for column in columns), codes])
 
 
 def _make_contexts(columns: Iterable[AnyArray]) -> _Contexts:
-    words, hashes, lefts, lengths, codes = columns
-    return _Contexts(words, hashes, lefts, lengths, codes)
+    words, hashes, lefts, middles, lengths, codes = columns
+    return _Contexts(words, hashes, lefts, middles, lengths, codes)
 
 
 def _choose_smallest(words: UInt32Array, hashes: UInt64Array, n: int) -> IntArray:
@@ -143,8 +146,7 @@ class CollectExamples(TallyJob[Codes, ExampleTallies]):
 
     @cached_property
     def _trie(self) -> PythonTrie:
-        search = self._shared.search
-        return make_trie(len(search.alphabet.codes) - 1, search.keys, search.words)
+        return self._shared.search.make_trie()
 
     def make_partial(self) -> ExampleTallies:
         """Return a partial without contexts."""
@@ -166,6 +168,7 @@ class CollectExamples(TallyJob[Codes, ExampleTallies]):
                 words[rows],
                 hashes[rows],
                 (starts[rows] - lefts).astype(np.uint32),
+                (ends - starts)[rows].astype(np.uint32),
                 lengths.astype(np.uint32),
                 record.take(expand_ranges(lefts, lengths)).astype(np.uint32),
             )
@@ -180,21 +183,11 @@ class CollectExamples(TallyJob[Codes, ExampleTallies]):
         search = self._shared.search
         ids, positions = search.alphabet.number_and_locate(record)
         places = positions.astype(np.int64) - 1
-        starts = np.flatnonzero(ids)
-        nodes = ids.take(starts)
-        found: list[tuple[AnyArray, ...]] = []
-        length = 1
-        while len(starts):
-            words = search.words.take(nodes)
-            at = np.flatnonzero(words)
-            found.append((places[starts[at]], places[starts[at] + length], words[at]))
-            children = self._trie.find_children(nodes, ids.take(starts + length, mode="clip"))
-            nodes = np.frombuffer(children, dtype=np.uint32)
-            starts, nodes = starts[nodes != 0], nodes[nodes != 0]
-            length += 1
         empty = np.empty(0, dtype=np.int64)
-        columns = zip((empty, empty, empty.astype(np.uint32)), *found, strict=True)
-        starts, ends, numbers = map(np.concatenate, columns)
+        found: list[tuple[AnyArray, ...]] = [(empty, empty, empty.astype(np.uint32))]
+        for starts, length, words in iter_occurrences(search, self._trie, ids):
+            found.append((places[starts], places[starts + length], words))
+        starts, ends, numbers = map(np.concatenate, zip(*found, strict=True))
         return starts, ends, numbers
 
 
@@ -218,22 +211,16 @@ def collect_examples(words: Sequence[str], n_examples: int, alphabet: Alphabet, 
 
     A context is the word in 【】 with up to 15 characters of its line on each side.
     """
-    spellings = Spellings.from_words(words, alphabet)
     found: list[list[str]] = [[] for _ in words]
-    if not n_examples:
+    if not (n_examples and words):
         return found
-    is_long = spellings.lengths > 1
-    longer, singles = np.flatnonzero(is_long), np.flatnonzero(~is_long)
-    keys, ends = make_word_keys(spellings.select(longer), np.ones(len(longer), dtype=np.int64), len(alphabet.codes) - 1)
-    numbers = np.append(np.uint32(0), (longer + 1).astype(np.uint32)).take(ends)
-    numbers[spellings.characters[spellings.starts[singles]]] = singles + 1
-    shared = ExampleSearch(WordSearch(alphabet, keys, numbers), n_examples)
+    shared = ExampleSearch(WordSearch.from_words(words, alphabet), n_examples)
     contexts: _Contexts = reduce(CollectExamples(), shared, "examples")
     text = from_code_points(contexts.codes).translate(_SPACES)
     starts = compute_starts(contexts.lengths)
-    rows = zip(contexts.words.tolist(), starts[:-1].tolist(), starts[1:].tolist(), contexts.lefts.tolist(), strict=True)
-    for number, start, end, left in rows:
-        word_start, word_end = start + left, start + left + len(words[number - 1])
+    columns = (contexts.words, starts[:-1], contexts.lefts, contexts.middles, starts[1:])
+    for number, start, left, middle, end in zip(*(column.tolist() for column in columns), strict=True):
+        word_start, word_end = start + left, start + left + middle
         before, word, after = text[start:word_start], text[word_start:word_end], text[word_end:end]
         found[number - 1].append(f"{before}【{word}】{after}")
     return found

@@ -1,38 +1,23 @@
 """The characters next to words, and the documents with them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, FloatArray, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays import AnyArray, FloatArray, IntArray, UInt32Array
 from kxcli.mining.newwords.alphabet import LF, Alphabet, Codes
 from kxcli.mining.newwords.entries import Sides
 from kxcli.mining.newwords.spelling import Reduce, Spellings
-from kxcli.mining.newwords.trie import LAST, SHIFT, PythonTrie, make_trie, make_word_keys
+from kxcli.mining.newwords.trie import LAST, SHIFT, PythonTrie, make_word_keys
+from kxcli.mining.newwords.word_search import WordSearch
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.jobs import TallyJob
 from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
 
 _MAX_PAIRS = 1 << 18  # that are added at a time
-
-
-@dataclass(frozen=True)
-class WordSearch:
-    """The words to search for.
-
-    Attributes:
-        alphabet: The characters.
-        keys: The keys of a trie of the words.
-        words: The number of the word that ends at each node.
-    """
-
-    alphabet: Alphabet
-    keys: UInt64Array
-    words: UInt32Array
 
 
 class DocumentTally(DenseTally):
@@ -89,7 +74,7 @@ class CountNeighbors(TallyJob[Codes, NeighborCounts]):
 
     @cached_property
     def _trie(self) -> PythonTrie:
-        return make_trie(len(self._search.alphabet.codes) - 1, self._search.keys, self._search.words)
+        return self._search.make_trie()
 
     def make_partial(self) -> NeighborCounts:
         """Return a partial without counts."""
