@@ -2,8 +2,8 @@
 
 The boundary score of a word is the variation of branching entropy on its two sides, comparable between lengths (nVBE;
 Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese"). The corpus is cut into words
-with the largest sum of scores (`cutting.py`), then cut again with scores that use the previous cut: how often an n-gram
-is between two cuts, and how often characters begin, continue and end words.
+with the largest sum of scores (`cutting.py`), then cut again with scores that use the previous cut and the contexts of
+n-grams (`rescoring.py`).
 
 A run of characters of scripts with spaces between words is a unit of the text, as a character is.
 

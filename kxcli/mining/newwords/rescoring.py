@@ -12,8 +12,9 @@ The score of a word is a weighted sum of
 - the log probabilities of the positions of its characters in words;
 - for one character, the log number of distinct words with it: characters that form many words are rarely words.
 
-The weights are rounded from those that maximize the likelihood of the MSR test text in a semi-Markov model of its cuts;
-docs/newwords.md has the F1 of halves of the text with the weights of the other one. No character or word has a weight.
+The weights are rounded from those that maximize the likelihood of the MSR test text in a semi-Markov model of its cuts,
+and the scores of lengths are set for its F1; docs/newwords.md has the F1 of halves of the text with the weights of the
+other one. No character or word has a weight.
 """
 
 from collections.abc import Sequence
@@ -117,7 +118,7 @@ def score_positions(words: Sequence[IntArray], columns: Sequence[Sequence[AnyArr
 def _score_types(
     words: Sequence[IntArray], columns: Sequence[Sequence[AnyArray]], grams: Ngrams, min_count: int
 ) -> FloatArray:
-    """Return for each character the log number of longer words with it, minus the mean over the text."""
+    """Return for each character the log number of longer words with it, centered."""
     n_types = np.zeros(len(words[0]))
     for own, counts in zip(columns, words[1:], strict=True):
         is_word = counts >= min_count
@@ -145,7 +146,7 @@ def _average_openness(grams: Ngrams) -> float:
 
 
 def _average(values: FloatArray, grams: Ngrams) -> float:
-    """Return the mean over the characters of a text, without runs of scripts with spaces."""
+    """Return the mean over the characters of a text, without runs."""
     weights = np.where(grams.alphabet.is_run, 0, grams.alphabet.counts)
     return float((values * weights).sum() / max(1, weights.sum()))
 
