@@ -1,4 +1,4 @@
-"""Phrases: pairs of words that often occur together, such as 孙行者.
+"""Phrases: pairs of words that often occur together, such as 六脉神剑剑谱.
 
 The last cut of the corpus counts the n-grams between two of its borders, so phrases cost no further pass. They are as
 long as n-grams at most.
