@@ -49,8 +49,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document; files named
     .jsonl, .json, .parquet or .arrow have records. Write the new words, the most probable first: word, count, pmi (how
     firmly its characters hold together), left and right entropy (how freely other characters occur next to it),
-    documents, probability of being a word, and the longer word that it is part of. Text is letters, digits and Han
-    characters; everything else separates it.
+    documents, probability of being a word, and the longer word that it is part of. With --all, write all words of the
+    cut, without the last two, by falling count. Punctuation, symbols and white space separate words.
 
     Examples:
       kxcli newwords corpus.txt | head

@@ -66,13 +66,19 @@ LEXICON_OPTIONS = (
     option("--known-only", "Exclude only the words of --known."),
     option(
         "--script",
-        "Show only words with a character of this script. [default: han if most words of the text have a Han "
-        "character, else any]",
+        "Show only words with a character of this script. [default: han if most words of the text begin with a "
+        "Han character, else any]",
         choices=_SCRIPTS,
     ),
     LOWER_OPTION,
     NORMALIZE_OPTION,
-    option("--order N", "Maximum length of n-grams in characters.", type=click.IntRange(2, 6), default=6),
+    option(
+        "--order N",
+        "Maximum length of n-grams, and of words before they are extended, in characters; with entropy, a run of "
+        "letters or digits, such as QQ, counts as one.",
+        type=click.IntRange(2, 6),
+        default=6,
+    ),
     option(
         "--min-count K",
         "Use only words and n-grams with a count of K or more. [default: 32; with entropy, one in 5,000,000 "

@@ -46,7 +46,7 @@ class LexiconTable:
     Attributes:
         words: The words.
         counts: Occurrences as a word of the cut, shape (n,).
-        pmi: Cohesion in nats, NaN for single characters, shape (n,).
+        pmi: Cohesion in nats, NaN for single characters and runs, shape (n,).
         occurrences: All occurrences within blocks, shape (n,).
         docs: Documents with an occurrence, shape (n,).
         left: What precedes each word.

@@ -24,7 +24,7 @@ _DECIMALS = 4  # values are compared as they are printed
 
 
 class Word(NamedTuple):
-    """A listed word, with values in nats; `pmi` is None for one character.
+    """A listed word, with values in nats; `pmi` is None for one character or run.
 
     Attributes:
         probability: The probability of being a word; None if all words are listed.

@@ -30,7 +30,7 @@ COEFFICIENTS = {
 def estimate_probabilities(lexicon: LexiconTable, entries: LexiconTable) -> FloatArray:
     """Return the probability that each entry is a word.
 
-    It is rounded, and NaN for single characters.
+    It is rounded, and NaN for strings of one character.
 
     Args:
         lexicon: The words of the corpus, with single characters and known words.
