@@ -54,8 +54,8 @@ class Discovery:
     Args:
         method: "entropy" looks for varied neighbors on both sides of words, and for the best cut (`branching.py`);
             "pmi" is the method of the article: cohesive n-grams, and a coarse cut (`coarse.py`).
-        order: The largest n of the n-grams, 2 to 6; with "entropy", the maximum length of a word of the cut in units, which
-            are characters, or runs of letters and digits of scripts with spaces.
+        order: The largest n of the n-grams, 2 to 6; with "entropy", the maximum length of a word of the cut in units:
+            characters, and runs of letters and digits of scripts with spaces.
         min_count: Minimum count of words and of the n-grams in them. By default 32; with "entropy" one per 5,000,000
             characters, from 4 to 32, but always 32 for words in scripts with spaces.
         min_pmi: Minimum cohesion in nats, for each length from 2; with "pmi" that of the n-grams in words, by default
