@@ -122,6 +122,7 @@ def test_script_of_a_corpus_is_that_of_most_words():
     assert find_listable(["三十", "K线", "１９", "word", "ひら"], "han").tolist() == [False, True, False, False, False]
     assert find_listable(["三十", "K线", "12", "word", "ひら"], "any").tolist() == [False, True, False, True, True]
     assert find_listable(["word", "ひら"], "kana").tolist() == [False, True]
+    assert find_listable(["一九二六年", "二十八宿", "第一二三四"], "han").tolist() == [False, True, True]
 
 
 def test_traditional_words_are_known_in_simplified_characters():

@@ -27,6 +27,7 @@ SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 _SCRIPTS_BY_NAME = {"CJK": "han", "IDEOGRAPHIC": "han", "HIRAGANA": "kana", "KATAKANA": "kana"}
 _WIDTHS = ("FULLWIDTH ", "HALFWIDTH ")
+_MIN_NUMERALS = 4  # a word that begins with so many is a number; words such as 二十八宿 begin with three
 
 
 @lru_cache(1 << 16)
@@ -45,7 +46,7 @@ def name_script(character: str) -> str:
 def find_listable(words: Sequence[str], script: Script) -> BoolArray:
     """Return whether each word is no number, and has a character of a script.
 
-    Numbers consist of digits and numerals, in any script.
+    Numbers consist of digits and numerals, in any script, or begin with four or more of them (一九二六年).
 
     Args:
         words: Words.
@@ -61,4 +62,5 @@ def choose_script(words: Sequence[str], counts: IntArray) -> Script:
 
 
 def _is_listable(word: str, script: Script) -> bool:
-    return not word.isnumeric() and (script == "any" or any(name_script(character) == script for character in word))
+    is_number = word.isnumeric() or (len(word) > _MIN_NUMERALS and word[:_MIN_NUMERALS].isnumeric())
+    return not is_number and (script == "any" or any(name_script(character) == script for character in word))
