@@ -76,6 +76,17 @@ def test_extended_word_has_exact_columns():
     assert found.right.edge_share[row] == pytest.approx(after[""] / n)
 
 
+@pytest.mark.parametrize("n_alone", [3, 4])
+def test_added_words_reach_the_minimum_count(monkeypatch, n_alone):
+    monkeypatch.setattr(additions, "find_nested", lambda words, within: {"甲乙": n_alone})
+    texts = make_texts(["金山", "玉石"], 400) + ["甲乙"] * 3
+    for whole in ("甲乙丙丁", "甲乙戊己", "甲乙庚辛"):
+        texts += make_texts([whole], 3, seed=ord(whole[-1])) + [whole] * 2
+    lexicon, (found, _) = find_additions(texts, min_count=4)
+    assert "甲乙" not in lexicon.words
+    assert ("甲乙" in found.words) is (n_alone == 4)
+
+
 def test_known_words_are_not_extended_and_name_their_parts():
     texts = make_texts(["甲乙丙丁戊", "金山"], 1500)
     _, (found, wholes) = find_additions(texts, known={"甲乙丙丁戊"}, order=4)
