@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kxcli.mining
-from kxcli.mining import Counting, Dictionary, Discovery, Ranking, Segmentation, count_words, find_words
+from kxcli.mining import Counting, Dictionary, Discovery, Ranking, Segmentation, Selection, count_words, find_words
 
 WRONG = [
     # what is called; its arguments; the error; how its message begins
@@ -75,6 +75,19 @@ WRONG = [
     (Discovery, {"method": "pmi", "min_pmi": "2,4"}, TypeError, "min_pmi must be a tuple of numbers"),
     (Discovery, {"method": "pmi", "min_pmi": 2.0}, TypeError, "min_pmi must be"),
     (Discovery, {"method": "pmi", "min_pmi": (2.0, "4")}, TypeError, "min_pmi[1] must be a number"),
+    (Selection, {"known": ["雨"]}, TypeError, "known must be a set of words (strings)"),
+    (Selection, {"min_pmi": 2.0}, TypeError, "min_pmi must be a tuple of numbers"),
+    (Selection, {"min_pmi": (2.0, "4")}, TypeError, "min_pmi[1] must be a number"),
+    (Selection, {"min_pmi": ()}, ValueError, "there is no threshold"),
+    (Selection, {"min_entropy": "1"}, TypeError, "min_entropy must be a number"),
+    (Selection, {"min_entropy": float("nan")}, ValueError, "min_entropy must be from 0 to inf"),
+    (Selection, {"min_entropy": -1.0}, ValueError, "min_entropy must be"),
+    (Selection, {"min_docs": "2"}, TypeError, "min_docs must be an integer"),
+    (Selection, {"min_docs": 0}, ValueError, "min_docs must be 1 or more"),
+    (Selection, {"known": frozenset(), "min_probability": 1.5}, ValueError, "min_probability must be from 0 to 1"),
+    (Selection, {"sort": "df"}, ValueError, "sort must be one of 'probability', 'count'"),
+    (Selection, {"keep_parts": 1}, TypeError, "keep_parts must be True or False"),
+    (Selection, {"script": "Han"}, ValueError, "script must be one of 'auto', 'any', 'han'"),
     (count_words, {"texts": ["雨"], "counting": "char"}, TypeError, "counting must be a Counting"),
     (count_words, {"texts": ["雨"], "counting": Segmentation("char")}, TypeError, "counting must be"),
     (find_words, {"texts": ["雨"], "discovery": "pmi"}, TypeError, "discovery must be a Discovery"),

@@ -13,6 +13,7 @@ from kxcli.corpus.count_tables import looks_like_lexicon
 from kxcli.mining import Discovery, Selection, find_words
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
 from kxcli.mining.newwords.background import BackgroundCounts, compute_keyness, count_background
+from kxcli.mining.newwords.text_form import TextForm
 
 texts_of_few_characters = st.lists(st.text("天天地玄a1，\n𠮷", max_size=30), max_size=6)
 words_of_few_characters = st.lists(st.text("天地玄a1", min_size=2, max_size=5), max_size=8, unique=True)
@@ -198,6 +199,25 @@ def test_table_of_wordcount_is_a_background(kxcli, background):
     counts = dict(row.split("\t") for row in rows)
     found = read_keyness(kxcli(*OPTIONS, "--background", "counts.tsv", "target.txt"))
     assert found["青团"][0] == counts.get("青团", "0")
+
+
+def test_words_of_a_table_have_the_form_of_the_text(kxcli, background):
+    (kxcli.folder / "target.txt").write_text("Ｔ恤衫，t恤衫\n" * 9, encoding="utf-8")
+    (kxcli.folder / "table.tsv").write_text("T恤衫\t9\nt恤衫\t4\n", encoding="utf-8")
+    (kxcli.folder / "none.txt").write_text("", encoding="utf-8")
+    form = ("--lower", "--normalize", "nfkc", "--known-only", "--known", "none.txt")
+    assert read_keyness(kxcli(*OPTIONS, *form, "--background", "table.tsv", "target.txt"))["t恤衫"][0] == "13"
+    found = find_words(
+        ["T恤衫，t恤衫"] * 9, Discovery(form=TextForm(lower=True)), Selection(frozenset()), {"T恤衫": 9, "t恤衫": 4}
+    )
+    assert {word.word: word.count_ref for word in found}["t恤衫"] == 13
+
+
+def test_user_dictionary_as_a_background_has_a_warning(kxcli, background):
+    for name, text in ("user.txt", "青团 9\n今天 4\n"), ("plain.txt", "青团 9\n今天\n"):
+        (kxcli.folder / name).write_text(text, encoding="utf-8")
+        ended = kxcli("newwords", "--background", name, "target.txt")
+        assert (f"read as text, though each line is a word and a number: {name}" in ended.err) == (name == "user.txt")
 
 
 def test_input_format_text_reads_a_table_as_text(kxcli, background):

@@ -38,3 +38,21 @@ def test_text_with_few_words_is_no_error(kxcli, options, text):
 def test_function_compares_nothing_with_a_background(texts, background):
     selection = Selection(frozenset(), sort="log_ratio")
     assert find_words(texts, Discovery(min_count=2), selection, background=background) == []
+
+
+def test_thresholds_are_for_units_and_continue_beyond_the_order():
+    """iPhone手机壳 has four units; a word longer than all n-grams has the threshold of the longest."""
+    texts = [f"iPhone手机壳{ch}，{ch}麤龘壳子套装箱笼{ch}" for ch in "很真又太最更不都"] * 4
+
+    def find(*min_pmi):
+        selection = Selection(frozenset(), min_pmi=min_pmi, script="any")
+        return {word.word: word.pmi for word in find_words(texts, Discovery(min_count=3), selection)}
+
+    every = find(0.0)
+    assert {"iPhone手机壳", "麤龘壳子套装箱笼"} <= every.keys()
+    limit = every["iPhone手机壳"]
+    assert limit < every["麤龘壳子套装箱笼"] + 1e-9
+    assert "iPhone手机壳" in find(0.0, 0.0, limit - 0.01, float("inf"), float("inf"))
+    assert "iPhone手机壳" not in find(0.0, 0.0, limit + 0.01, 0.0)
+    assert "麤龘壳子套装箱笼" in find(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert "麤龘壳子套装箱笼" not in find(0.0, 0.0, 0.0, float("inf"), float("inf"))

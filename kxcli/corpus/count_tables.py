@@ -150,6 +150,17 @@ def looks_like_lexicon(head: str) -> bool:
     )
 
 
+def looks_like_userdict(head: str) -> bool:
+    """Return whether each of the first lines is a word, a space and a count, as newwords writes a user dictionary.
+
+    Args:
+        head: The beginning of the text, of whole lines.
+    """
+    lines = head.removeprefix("\ufeff").split("\n")[:_SNIFFED_LINES]
+    rows = [line.split() for line in lines if line.strip()]
+    return bool(rows) and all(len(row) == 2 and row[1].isdecimal() for row in rows)
+
+
 def _are_sorted_counts(rows: Sequence[list[str]]) -> bool:
     """Return whether rows are words with counts in an order of wordcount.
 

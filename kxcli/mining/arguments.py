@@ -33,6 +33,20 @@ def check_minimum(name: str, value: Any, minimum: int) -> None:
         raise ValueError(f"{name} must be {minimum} or more, not {value}")
 
 
+def check_range(name: str, value: Any, minimum: float, maximum: float) -> None:
+    """Raise `TypeError` or `ValueError` unless a value is a number in a range; NaN is in none."""
+    check_type(name, value, Real)
+    if not minimum <= value <= maximum:
+        raise ValueError(f"{name} must be from {minimum} to {maximum}, not {value}")
+
+
+def check_numbers(name: str, values: Any) -> None:
+    """Raise `TypeError` unless a value is a tuple or list of numbers."""
+    check_type(name, values, (tuple, list), "a tuple of numbers")
+    for position, value in enumerate(values):
+        check_type(f"{name}[{position}]", value, Real)
+
+
 def check_list(name: str, values: object, what: str, kind: type = Collection) -> None:
     """Raise `TypeError` for strings, mappings and values of another kind."""
     if not isinstance(values, kind) or isinstance(values, (*_STRINGS, Mapping)):

@@ -1,5 +1,6 @@
 """`find_words`: new words of texts in memory."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ def find_words(
 
     def count(words: Sequence[str]) -> BackgroundCounts:
         if isinstance(background, Mapping):
-            return _look_up(words, background)
+            return _look_up(words, background, discovery.form)
         texts = iter_strings("background", background or ())
         return count_background(words, lexicon.alphabet, _make_reduce(texts, discovery.form))
 
@@ -68,8 +69,10 @@ def _make_reduce(texts: Iterable[str], form: TextForm) -> Reduce:
     return reduce
 
 
-def _look_up(words: Sequence[str], counts: Mapping[str, int]) -> BackgroundCounts:
-    for word, count in counts.items():
+def _look_up(words: Sequence[str], background: Mapping[str, int], form: TextForm) -> BackgroundCounts:
+    counts: Counter[str] = Counter()
+    for word, count in background.items():
         check_minimum(f"background[{word!r}]", count, 0)
-    found = np.array([counts.get(word, 0) for word in words], dtype=np.int64)
+        counts[form.convert(word)] += count
+    found = np.array([counts[word] for word in words], dtype=np.int64)
     return BackgroundCounts(found, sum(n * len(word) for word, n in counts.items()), are_occurrences=False)

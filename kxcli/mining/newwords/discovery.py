@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Literal, get_args
 
-from kxcli.mining.arguments import check_choice, check_minimum, check_type
+from kxcli.mining.arguments import check_choice, check_minimum, check_numbers, check_type
 from kxcli.mining.newwords.text_form import TextForm
 
 Method = Literal["pmi", "entropy"]
@@ -28,7 +28,8 @@ SAFE_SPLIT_PATTERN = r"(?<=[\W_])"
 def expand_thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ...]:
     """Return a threshold for each length from 2 to `order`.
 
-    A list that is too short is continued by its last step, or by the same value if it has one.
+    A list that is too short is continued by its last step, or by the same value if it has one or ends in two equal
+    ones.
 
     Raises:
         ValueError: There are no thresholds, too many, or NaN.
@@ -39,12 +40,10 @@ def expand_thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ..
         raise ValueError("a threshold is not a number")
     if len(min_pmi) > order - 1:
         raise ValueError(f"there are {len(min_pmi)} thresholds, but order {order} has only the lengths 2 to {order}")
-    step = min_pmi[-1] - min_pmi[-2] if len(min_pmi) > 1 else 0.0
+    last, before = min_pmi[-1], min_pmi[-2:][0]
+    step = 0.0 if last == before else last - before  # two infinite ones have no difference
     missing = order - 1 - len(min_pmi)
-    found = (*min_pmi, *(min_pmi[-1] + step * (k + 1) for k in range(missing)))
-    if any(map(math.isnan, found)):
-        raise ValueError("infinite thresholds cannot be continued; give one for each length")
-    return found
+    return (*min_pmi, *(last + step * (k + 1) for k in range(missing)))
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,7 @@ class Discovery:
         if self.min_count is not None:
             check_minimum("min_count", self.min_count, 1)
         if self.min_pmi is not None:
-            check_type("min_pmi", self.min_pmi, (tuple, list), "a tuple of numbers")
-            for position, value in enumerate(self.min_pmi):
-                check_type(f"min_pmi[{position}]", value, Real)
+            check_numbers("min_pmi", self.min_pmi)
         check_type("phrases", self.phrases, bool)
         if self.phrases and self.method != "entropy":
             raise ValueError('phrases need the method "entropy"')

@@ -1,12 +1,14 @@
 """The list of words that users see: a selection of the lexicon in an order."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
+from kxcli.mining.arguments import check_choice, check_minimum, check_numbers, check_range, check_type
 from kxcli.mining.newwords.additions import add_words
 from kxcli.mining.newwords.background import CountBackground, Keyness, compare_with_background
 from kxcli.mining.newwords.discovery import expand_thresholds
@@ -15,7 +17,7 @@ from kxcli.mining.newwords.kinds import Script, choose_script, find_listable
 from kxcli.mining.newwords.known import find_known
 from kxcli.mining.newwords.parts import PART_SHARE, Whole
 from kxcli.mining.newwords.probability import DECIMALS, estimate_probabilities
-from kxcli.mining.newwords.spelling import Reduce
+from kxcli.mining.newwords.spelling import Reduce, Spellings
 
 Sort = Literal["probability", "count", "pmi", "entropy", "score", "log_likelihood", "log_ratio"]
 KEYNESS_SORTS = ("log_likelihood", "log_ratio")  # they need a background
@@ -56,7 +58,8 @@ class Selection:
     Args:
         known: Words that are not new; if None, all words are listed, including single characters, and each edge of a
             block counts as a distinct neighbor. Otherwise all edges count as one neighbor.
-        min_pmi: Minimum cohesion in nats for each length from 2; a short list is continued by its last step.
+        min_pmi: Minimum cohesion in nats for each length from 2, where a run of letters is one; a short list is
+            continued by its last step, up to the longest n-grams, as the cohesion of longer words is that of these.
         min_entropy: Minimum of the smaller entropy in nats.
         min_docs: Minimum number of documents.
         min_probability: Minimum probability of being a word; needs `known`.
@@ -68,7 +71,8 @@ class Selection:
             with a Han character, else "any". Not used without `known`.
 
     Raises:
-        ValueError: All words are listed, and there is a probability.
+        TypeError: A parameter is of another type.
+        ValueError: A parameter has no such value, or all words are listed, and there is a probability.
     """
 
     known: frozenset[str] | None = None
@@ -81,6 +85,19 @@ class Selection:
     script: Script = "auto"
 
     def __post_init__(self) -> None:
+        if self.known is not None:
+            check_type("known", self.known, (frozenset, set), "a set of words (strings)")
+            object.__setattr__(self, "known", frozenset(self.known))
+        if self.min_pmi is not None:
+            check_numbers("min_pmi", self.min_pmi)
+            expand_thresholds(self.min_pmi, len(self.min_pmi) + 1)  # raises for invalid ones
+        check_range("min_entropy", self.min_entropy, 0, math.inf)
+        check_range("min_probability", self.min_probability, 0, 1)
+        check_minimum("min_docs", self.min_docs, 1)
+        if self.sort is not None:
+            check_choice("sort", self.sort, get_args(Sort))
+        check_type("keep_parts", self.keep_parts, bool)
+        check_choice("script", self.script, get_args(Script))
         if self.known is None and (self.min_probability > 0 or self.sort == "probability"):
             raise ValueError('min_probability and the sort "probability" are for new words; give known words')
 
@@ -173,11 +190,10 @@ def _reach_limits(lexicon: LexiconTable, scores: _Scores, selection: Selection) 
     if selection.min_probability > 0:
         mask &= scores.probability >= selection.min_probability
     if selection.min_pmi is not None:
-        lengths = np.array([len(word) for word in lexicon.words], dtype=np.int64)
-        longest = max(len(selection.min_pmi) + 1, int(lengths.max(initial=2)))
+        longest = max(len(selection.min_pmi) + 1, len(lexicon.grams.levels) + 1)
         thresholds = np.array([-np.inf, -np.inf, *expand_thresholds(selection.min_pmi, longest)])
-        has_pmi = (lengths > 1) & ~np.isnan(scores.pmi)
-        mask &= np.where(has_pmi, scores.pmi.round(_DECIMALS) >= thresholds[lengths], True)
+        lengths = np.minimum(Spellings.from_words(lexicon.words, lexicon.alphabet).lengths, longest)
+        mask &= np.isnan(scores.pmi) | (scores.pmi.round(_DECIMALS) >= thresholds[lengths])
     return mask
 
 

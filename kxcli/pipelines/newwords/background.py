@@ -10,6 +10,7 @@ import numpy as np
 from kxcli.corpus import count_tables, encodings, peeking
 from kxcli.errors import UsageError
 from kxcli.mining.newwords.background import BackgroundCounts
+from kxcli.mining.newwords.text_form import TextForm
 from kxcli.pipelines.checking import InputCheck, make_count_check, make_document_check
 from kxcli.pipelines.inputs import find_sources
 from kxcli.pipelines.keyness.inputs import refuse_reading_stdin_twice
@@ -55,9 +56,14 @@ def find_background(session: Session, paths: Sequence[str], stack: ExitStack) ->
     inputs = BackgroundInputs([], [])
     if not paths:
         return inputs
+    userdicts = []
     for source in find_sources(session._replace(source=given._replace(inputs=tuple(paths), files_from=()))):
-        held, is_table = _detect_table(source, given, stack)
+        held, is_table, is_userdict = _detect_table(source, given, stack)
         (inputs.tables if is_table else inputs.texts).append(held)
+        userdicts += [source.path] if is_userdict else []
+    if userdicts:
+        names = format_examples(userdicts)
+        session.report.warning(f"read as text, though each line is a word and a number: {names}; separate them by tabs")
     if inputs.tables:
         names = format_examples([source.path for source in inputs.tables])
         if inputs.texts:
@@ -66,16 +72,17 @@ def find_background(session: Session, paths: Sequence[str], stack: ExitStack) ->
     return inputs
 
 
-def _detect_table(source: "Source", given: InputSettings, stack: ExitStack) -> "tuple[Source, bool]":
-    """Return an input that can still be read, and whether it is a table of counts."""
+def _detect_table(source: "Source", given: InputSettings, stack: ExitStack) -> "tuple[Source, bool, bool]":
+    """Return an input that can still be read, whether it is a table of counts, and whether it is a user dictionary."""
     if given.input_format == "text":
-        return source, False
+        return source, False, False
     fields = [] if given.field is None else [given.field]
     held, head, _ = peeking.peek_source(source, encodings.resolve_encoding(given.encoding), stack)
-    return held, count_tables.looks_like_counts(head, fields) or count_tables.looks_like_lexicon(head)
+    is_table = count_tables.looks_like_counts(head, fields) or count_tables.looks_like_lexicon(head)
+    return held, is_table, not is_table and count_tables.looks_like_userdict(head)
 
 
-def read_counts(session: Session, tables: "Iterable[Source]", words: Sequence[str]) -> BackgroundCounts:
+def read_counts(session: Session, tables: "Iterable[Source]", words: Sequence[str], form: TextForm) -> BackgroundCounts:
     """Return the counts of words in tables, and the characters of all words in them.
 
     Memory grows with `words` alone.
@@ -84,6 +91,7 @@ def read_counts(session: Session, tables: "Iterable[Source]", words: Sequence[st
         session: The options and the report of the run.
         tables: The tables.
         words: The words.
+        form: The form that the words of the tables are converted to.
     """
     numbers = {word: number for number, word in enumerate(words)}
     counts, total = np.zeros(len(words), dtype=np.int64), 0
@@ -91,6 +99,7 @@ def read_counts(session: Session, tables: "Iterable[Source]", words: Sequence[st
     def add_row(_source: "Source", row: "CountRow") -> int:
         nonlocal total
         word, count = _parse_row(row)
+        word = form.convert(word)
         total += count * len(word)
         if (number := numbers.get(word)) is not None:
             counts[number] += count
@@ -118,7 +127,7 @@ def make_lexicon_check(session: Session, spec: "ReaderSpec", background: tuple[s
         with ExitStack() as stack:
             held, is_table = source, False
             if source.path in background or source.path.startswith(folders):
-                held, is_table = _detect_table(source, given, stack)
+                held, is_table, _ = _detect_table(source, given, stack)
             yield from (tables if is_table else texts).read(held, found)
 
     return InputCheck(read, background)

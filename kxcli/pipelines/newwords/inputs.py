@@ -107,7 +107,7 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
 
         def count_words(words: Sequence[str]) -> BackgroundCounts:
             if background.tables:
-                return read_counts(session, background.tables, words)
+                return read_counts(session, background.tables, words, form)
             others = ArrayCorpus(open_inputs(background.texts, _choose_format(session, background.texts)), convert)
             return count_background(words, lexicon.alphabet, others.run)
 
