@@ -151,7 +151,9 @@ def looks_like_lexicon(head: str) -> bool:
 
 
 def looks_like_userdict(head: str) -> bool:
-    """Return whether each of the first lines is a word, a space and a count, as newwords writes a user dictionary.
+    """Return whether a text begins like a user dictionary by newwords.
+
+    Each of the first lines is a word, a space and a count.
 
     Args:
         head: The beginning of the text, of whole lines.

@@ -34,7 +34,10 @@ def check_minimum(name: str, value: Any, minimum: int) -> None:
 
 
 def check_range(name: str, value: Any, minimum: float, maximum: float) -> None:
-    """Raise `TypeError` or `ValueError` unless a value is a number in a range; NaN is in none."""
+    """Raise `TypeError` or `ValueError` unless a number is in a range.
+
+    NaN is in none.
+    """
     check_type(name, value, Real)
     if not minimum <= value <= maximum:
         raise ValueError(f"{name} must be from {minimum} to {maximum}, not {value}")

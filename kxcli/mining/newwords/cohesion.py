@@ -65,7 +65,10 @@ def measure_cohesion(words: Spellings, grams: Ngrams) -> FloatArray:
 
 
 def _find_lowest(words: Spellings, grams: Ngrams, measure: Callable[[UInt32Array, int], FloatArray]) -> FloatArray:
-    """Return for each word the lowest value of its n-grams, given a function of their numbers and length."""
+    """Return for each word the lowest value of its n-grams.
+
+    `measure` returns that of n-grams, given their numbers and length.
+    """
     order = len(grams.levels) + 1
     ids, starts = words.with_borders(order)
     found = np.full(len(starts), np.inf)

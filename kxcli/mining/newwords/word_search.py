@@ -39,7 +39,9 @@ class WordSearch:
 def iter_occurrences(
     search: WordSearch, trie: PythonTrie, ids: UInt32Array
 ) -> Iterator[tuple[IntArray, int, UInt32Array]]:
-    """Yield the starts of occurrences, their length and the numbers of the words, by length.
+    """Yield the occurrences of the words of each length.
+
+    They are their starts, the length and the numbers of the words.
 
     Args:
         search: The words.

@@ -73,7 +73,10 @@ def find_background(session: Session, paths: Sequence[str], stack: ExitStack) ->
 
 
 def _detect_table(source: "Source", given: InputSettings, stack: ExitStack) -> "tuple[Source, bool, bool]":
-    """Return an input that can still be read, whether it is a table of counts, and whether it is a user dictionary."""
+    """Return an input that can still be read, and its kind.
+
+    The kind is whether it is a table of counts, and whether it is a user dictionary.
+    """
     if given.input_format == "text":
         return source, False, False
     fields = [] if given.field is None else [given.field]
