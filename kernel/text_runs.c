@@ -1,7 +1,7 @@
 #include "text_runs.h"
 
-#define MAX_TAG 1000  /* characters of an HTML tag */
-#define MAX_ENTITY 32 /* characters of an HTML entity, & included */
+#define MAX_TAG 1000  /* characters of an HTML tag from its first letter on */
+#define MAX_ENTITY 31 /* letters and digits of an HTML entity */
 
 /* Where a reader is in a text, and what it has just read. */
 typedef struct {
@@ -46,10 +46,10 @@ static bool is_url(uint32_t code)
 /* Return the end of the HTML tag that starts at <, or `start` if there is none. */
 static size_t skip_tag(const RunText *text, size_t start)
 {
-    size_t i = start + 1 + (look_ahead(text, start + 1) == '/');
-    if (!is_letter(look_ahead(text, i)))
+    size_t first = start + 1 + (look_ahead(text, start + 1) == '/');
+    if (!is_letter(look_ahead(text, first)))
         return start;
-    for (; i < text->length && i - start < MAX_TAG; i++) {
+    for (size_t i = first; i < text->length && i - first < MAX_TAG; i++) {
         uint32_t code = get_code(text, i);
         if (code == '>')
             return i + 1;
@@ -63,7 +63,7 @@ static size_t skip_tag(const RunText *text, size_t start)
 static size_t skip_entity(const RunText *text, size_t start)
 {
     size_t first = start + 1 + (look_ahead(text, start + 1) == '#'), i = first;
-    while (i - start < MAX_ENTITY && is_alphanumeric(look_ahead(text, i)))
+    while (i - first < MAX_ENTITY && is_alphanumeric(look_ahead(text, i)))
         i++;
     return i > first && look_ahead(text, i) == ';' ? i + 1 : start;
 }

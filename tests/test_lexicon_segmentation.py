@@ -152,7 +152,7 @@ def test_header_and_repeated_words_are_accepted(kxcli):
 def test_words_that_are_never_found_are_reported(kxcli):
     (kxcli.folder / "words.tsv").write_text("甲，乙 3\n甲 2\n", encoding="utf-8")
     ended = kxcli("segment", "--lexicon", "words.tsv", stdin="甲\n")
-    assert "words.tsv: 1 word with other characters than letters and digits" in ended.err
+    assert "words.tsv: ignores 1 word with other characters than letters and digits" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kxcli.arrays.code_points import to_code_points
 from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords.kinds import choose_script, find_listable
 from kxcli.mining.newwords.known import add_simplified, find_known
@@ -57,6 +58,19 @@ def test_kernel_equals_the_twin(text):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "longest"),
+    [("<b{}>", 998), ("</b{}>", 998), ("&{};", 31), ("&#{};", 31)],
+)
+def test_kernel_and_twin_have_the_same_limits(pattern, longest):
+    for n, n_runs in [(longest, 0), (longest + 1, 1)]:
+        codes = to_code_points(pattern.format("1" * n)).astype(np.uint16)
+        none = np.empty(0, np.uint32), np.empty(0, np.uint64), np.empty(0, np.uint32)
+        for kind in (_kernel.TextNumbers, PythonTextNumbers):
+            found = kind(make_kinds(), *none).find_runs(codes, False)
+            assert len(np.frombuffer(found, dtype=RUN)) == n_runs, (kind, n)
+
+
+@pytest.mark.parametrize(
     "arrays",
     [
         (b"", b"", bytes(8), bytes(8)),
@@ -87,6 +101,14 @@ def test_words_of_latin_and_han_are_found():
     found = find(make_texts(words))
     assert {word: found.get(word) for word in words} == dict.fromkeys(words, 60)
     assert not {"股账户", "光片", "哆啦", "线图"} & found.keys()
+
+
+def test_lines_of_latin_change_no_value_of_han_words():
+    texts = make_texts(["微信", "淘宝网", "云岫县", "青禾镇"])
+    latin = ["the quick brown fox 123 jumps"] * 200
+    alone, mixed = ({word.word: word for word in find_words(some)} for some in (texts, texts + latin))
+    assert alone["微信"].pmi > 0 and mixed.keys() > alone.keys()
+    assert {word: mixed[word][:6] for word in alone} == {word: alone[word][:6] for word in alone}
 
 
 def test_digits_are_no_part_of_a_word():

@@ -94,7 +94,7 @@ def read_lexicon(path: str, report: Report) -> "Dictionary":
     if unfindable:
         shown = shorten(unfindable[0])
         n_words = format_count(len(unfindable), "words")
-        report.warning(f"{path}: {n_words} with other characters than letters and digits are never found: {shown!r}")
+        report.warning(f"{path}: ignores {n_words} with other characters than letters and digits: {shown!r}")
     if not lines:
         raise InputError(path, "has no word that can be found", "write the list with kxcli newwords --all")
     try:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.compression import LiveInput
@@ -237,6 +237,13 @@ def open_corpus(
         yield open_inputs(inputs)
 
 
+class OpenInputs(Protocol):
+    """Opens some of the inputs of a run as a corpus."""
+
+    def __call__(self, own: list[sources.Source], kind: RequestedKind = ..., /) -> Corpus:
+        """Return the corpus of inputs, given their format if it is another one."""
+
+
 @contextmanager
 def open_corpora(
     session: Session,
@@ -244,10 +251,10 @@ def open_corpora(
     spec: ReaderSpec,
     inputs: Iterable[sources.Source],
     kind: RequestedKind | None = None,
-) -> Iterator[Callable[..., Corpus]]:
+) -> Iterator[OpenInputs]:
     """Start one engine for several corpora; yield a function that opens some inputs.
 
-    It takes the inputs, and their format if that is another one. `inputs` are those of all corpora; the other arguments
+    `inputs` are those of all corpora; the other arguments
     are those of `open_corpus`.
     """
     requested = kind or choose_format(session.source, by=spec.by)
@@ -259,7 +266,11 @@ def open_corpora(
         Workspace() as workspace,
         start_engine(session.run, session.report, preload, workspace, uses_threads=uses_threads) as engine,
     ):
-        yield lambda own, kind=requested: Corpus(session, engine, workspace, spec, kind, own, uses_threads=uses_threads)
+
+        def open_inputs(own: list[sources.Source], kind: RequestedKind = requested) -> Corpus:
+            return Corpus(session, engine, workspace, spec, kind, own, uses_threads=uses_threads)
+
+        yield open_inputs
 
 
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:

@@ -175,7 +175,8 @@ class Alphabet:
         ids: Number by code point, shape (last code point + 2,); the last one, 0, is for all code points beyond.
         codes: Code point by number, shape (n + 1,), 0 for the border; runs have code points from 0x110000 on.
         counts: Count by number, shape (n + 1,), 0 for the border.
-        total: Number of all letters and digits.
+        n_characters: Number of all letters and digits of the text.
+        total: The same without the characters of runs: the size of the text for pmi.
         min_count: Minimum count of a frequent unit.
         n_frequent: Number of frequent units that may be in n-grams; they have the first numbers.
         runs: The runs; None without them.
@@ -184,6 +185,7 @@ class Alphabet:
     ids: UInt32Array
     codes: UInt32Array
     counts: IntArray
+    n_characters: int
     total: int
     min_count: int
     n_frequent: int
@@ -206,7 +208,8 @@ class Alphabet:
         kept_counts = np.concatenate(([0], counts[kept]))
         total = int(kept_counts.sum())
         min_count = min_count_for(total)
-        return cls(ids, codes, kept_counts, total, min_count, int(np.count_nonzero(kept_counts >= min_count)))
+        n_frequent = int(np.count_nonzero(kept_counts >= min_count))
+        return cls(ids, codes, kept_counts, total, total, min_count, n_frequent)
 
     def with_runs(self, counts: IntArray, runs: RunCounts) -> "Alphabet":
         """Return this alphabet with runs, given the counts by code point."""
@@ -228,7 +231,8 @@ class Alphabet:
             ids,
             np.concatenate(([0], codes)).astype(np.uint32),
             all_counts,
-            self.total,
+            self.n_characters,
+            int(counts[letters].sum()),
             self.min_count,
             int(np.count_nonzero(all_counts[:first_digits] >= self.min_count)),
             Runs(

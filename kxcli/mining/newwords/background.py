@@ -85,7 +85,7 @@ def compare_with_background(lexicon: LexiconTable, n_in_words: int, background: 
         background: The counts in the background.
     """
     if background.are_occurrences:
-        return compute_keyness(lexicon.occurrences, lexicon.alphabet.total, background)
+        return compute_keyness(lexicon.occurrences, lexicon.alphabet.n_characters, background)
     return compute_keyness(lexicon.counts, n_in_words, background)
 
 

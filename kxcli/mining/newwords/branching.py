@@ -47,7 +47,7 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     shorter = Ngrams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
-        z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
+        z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / max(1, alphabet.total))
         for z, count in zip(boundary, counts, strict=True)
     ]
     contexts = score_contexts(grams, len(counts))
@@ -105,21 +105,21 @@ def compute_boundary_scores(
                 variation = entropy - shorter.take(level.prefixes if is_right else level.suffixes)
             scores[n - 1] += _standardize(variation, typical[n - 1], may_be[n - 1])
             shorter = entropy
-    for score, value, over, mask in zip(scores[1:], values, typical[1:], may_be[1:], strict=False):
-        score += _COHESION * _standardize(value, over, mask)
+    for score, value, is_typical, mask in zip(scores[1:], values, typical[1:], may_be[1:], strict=False):
+        score += _COHESION * _standardize(value, is_typical, mask)
     return [_SINGLE * scores[0], *(np.minimum(score, _MAX_Z) for score in scores[1:])]
 
 
-def _standardize(values: FloatArray, over: BoolArray, scored: BoolArray) -> FloatArray:
-    """Return the values of `scored` in standard deviations of `over`.
+def _standardize(values: FloatArray, is_typical: BoolArray, is_scored: BoolArray) -> FloatArray:
+    """Return the values of `is_scored` in standard deviations of `is_typical`.
 
     The others are 0.
     """
     found = np.zeros(len(values))
-    selected = values[over] if over.any() else values[scored]
+    selected = values[is_typical] if is_typical.any() else values[is_scored]
     if len(selected):
         deviation = selected.std()
-        found[scored] = (values[scored] - selected.mean()) / (deviation if deviation > _SAME else 1.0)
+        found[is_scored] = (values[is_scored] - selected.mean()) / (deviation if deviation > _SAME else 1.0)
     return found
 
 

@@ -17,7 +17,8 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     """Return for each level the cohesion of its n-grams in nats, shape (n + 1,).
 
     The cohesion of an n-gram g is its pointwise mutual information at its weakest inner cut: the minimum, over g = ab,
-    of log(T c(g) / (c(a) c(b))), with counts c and the number T of all characters. Number 0, no n-gram, has -inf.
+    of log(T c(g) / (c(a) c(b))), with counts c and the number T of all
+    characters that are in no run. Number 0, no n-gram, has -inf.
     """
     found = []
     for n, level in enumerate(grams.levels, 2):

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -23,7 +23,6 @@ Script = Literal[
     "devanagari",
     "thai",
 ]
-SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 _SCRIPTS_BY_NAME = {"CJK": "han", "IDEOGRAPHIC": "han", "HIRAGANA": "kana", "KATAKANA": "kana"}
 _WIDTHS = ("FULLWIDTH ", "HALFWIDTH ")

@@ -81,7 +81,7 @@ def count_ngrams(
     found = Ngrams(alphabet, ())
     may_be = None
     for n in range(2, order + 1):
-        bits = _choose_bucket_bits(alphabet.total) if n < order else 0
+        bits = _choose_bucket_bits(alphabet.n_characters) if n < order else 0
         grams, buckets = reduce(CountNgrams(), NgramPass(alphabet, found.make_keys(), n, may_be, bits), f"{n}-grams")
         if n == 2:
             keys, counts = _count_pairs(grams.parts(room), alphabet, left, right)

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array
 from kxcli.arrays.code_points import from_code_points, to_code_points
-from kxcli.arrays.hashing import hash_pieces
 from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.mining.newwords.alphabet import Alphabet
 
@@ -81,10 +80,6 @@ class Spellings(NamedTuple):
         ids = np.zeros(len(self.characters) + len(self.lengths) + margin, dtype=np.uint32)
         ids[expand_ranges(starts, self.lengths)] = self.characters
         return ids, starts
-
-    def hash_words(self) -> UInt64Array:
-        """Return a hash of each word."""
-        return hash_pieces(self.characters.astype(np.uint64), self.starts)
 
     def to_texts(self, alphabet: Alphabet) -> list[str]:
         """Return the words as strings."""

@@ -119,7 +119,7 @@ def list_input_words(session: Session, request: LexiconRequest) -> FoundWords:
         contexts = collect_examples([word.word for word in shown], request.n_examples, lexicon.alphabet, arrays.run)
         words[: request.top] = [word._replace(examples=tuple(c)) for word, c in zip(shown, contexts, strict=True)]
         min_counts = lexicon.alphabet.min_count, request.discovery.min_count_spaced
-        return FoundWords(words, len(lexicon), lexicon.alphabet.total, *min_counts)
+        return FoundWords(words, len(lexicon), lexicon.alphabet.n_characters, *min_counts)
 
 
 def _choose_format(session: Session, texts: "list[Source]") -> "RequestedKind":
