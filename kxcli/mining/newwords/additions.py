@@ -22,7 +22,7 @@ from kxcli.mining.newwords.parts import (
     choose_wholes,
     find_known_wholes,
     find_wholes_in,
-    find_wholes_in_cut,
+    iter_pieces,
 )
 from kxcli.mining.newwords.spelling import Reduce, Spellings
 
@@ -37,10 +37,12 @@ class Additions(NamedTuple):
     Attributes:
         lexicon: The words of the cut and those that it misses.
         wholes: The longer word of each word that is part of one in half or more of its occurrences.
+        apart: The words of the cut with their counts outside extended words, and these.
     """
 
     lexicon: LexiconTable
     wholes: dict[str, Whole]
+    apart: LexiconTable
 
 
 class _Proposals(NamedTuple):
@@ -61,7 +63,7 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
         room: Bytes of memory for merging counts; unlimited if None.
     """
     if not len(lexicon):
-        return Additions(lexicon, {})
+        return Additions(lexicon, {}, lexicon)
     cut = CutWords(lexicon)
     within = cut.count_within()
     may_grow = lexicon.alphabet.is_joinable
@@ -76,15 +78,40 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
     added = _select_words(found, proposals, set(extended.values()), known)
 
     parts = lexicon.take(new).append(added)
-    n_within = [*cut.take(within)[new].tolist(), *(added.occurrences - added.counts).tolist()]
+    of_cut = lexicon.take(np.flatnonzero([word not in lexicon.phrases for word in lexicon.words]))
     longer = {*added.words, *extended.values()}
     longer_rows = np.flatnonzero([word in longer for word in every.words])
     wholes = [
         *known_wholes,
-        *find_wholes_in_cut(parts, n_within, lexicon),
-        *find_wholes_in(parts, every.take(longer_rows)),
+        *find_wholes_in(parts, of_cut, of_cut.counts),
+        *find_wholes_in(parts, every.take(longer_rows), every.occurrences[longer_rows]),
     ]
-    return Additions(lexicon.append(added).sort(), choose_wholes(wholes))
+    words = lexicon.append(added)
+    return Additions(words.sort(), choose_wholes(wholes), _count_apart(lexicon, words, set(extended.values())))
+
+
+def _count_apart(lexicon: LexiconTable, words: LexiconTable, extended: Container[str]) -> LexiconTable:
+    """Return the words of the cut without their occurrences in extended words, and these.
+
+    The cut does not say how often a word of it is within an extended word, so it is taken to be a word there as often
+    as elsewhere.
+
+    Args:
+        lexicon: The words of the cut.
+        words: These, then the added ones.
+        extended: The extended words.
+    """
+    rows = np.flatnonzero([word in extended for word in words.words])
+    whole_counts = np.where(rows < len(lexicon), words.occurrences[rows] - words.counts[rows], words.occurrences[rows])
+    numbers = {word: row for row, word in enumerate(lexicon.words)}
+    within = np.zeros(len(lexicon), dtype=np.int64)
+    for n, pieces in zip(whole_counts.tolist(), iter_pieces(words.take(rows)), strict=True):
+        for piece in pieces:
+            if piece in numbers:
+                within[numbers[piece]] += n
+    shares = np.minimum(within / np.maximum(lexicon.occurrences, 1), 1.0)
+    apart = replace(lexicon, counts=np.rint(lexicon.counts * (1 - shares)).astype(np.int64))
+    return apart.append(words.take(rows[rows >= len(lexicon)]))
 
 
 def _find_chains(

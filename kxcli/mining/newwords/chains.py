@@ -24,11 +24,15 @@ class Link(NamedTuple):
 
     Attributes:
         word: The word.
-        count: Its occurrences; at least those if it is longer than the longest n-grams.
+        count: Its occurrences; if it is longer than the longest n-grams, they are this number or fewer.
+        added: The character that the word before lacks.
+        is_right: Whether that is its last character, not its first.
     """
 
     word: str
     count: int  # type: ignore[assignment]  # hides tuple.count
+    added: str
+    is_right: bool
 
 
 class ChainFinder:
@@ -93,7 +97,7 @@ class ChainFinder:
                 last = _Window(window.length, int(self._grams.levels[window.length - 1].suffixes[number]))
             else:
                 first = _Window(window.length, int(self._grams.levels[window.length - 1].prefixes[number]))
-            yield Link(word, count)
+            yield Link(word, count, added, is_right)
 
     def _get_end(self, length: int, number: int, *, is_right: bool) -> int:
         """Return the last or the first character of an n-gram."""

@@ -29,11 +29,9 @@ def extend_words(chains: Mapping[str, Sequence[Link]], lexicon: LexiconTable) ->
     found = {}
     for shard, chain in chains.items():
         whole, at = shard, rows[shard]
-        for longer, _ in chain:
-            is_right = longer.startswith(whole)
-            unit = longer[len(whole) :] if is_right else longer[: -len(whole)]
+        for longer, _, added, is_right in chain:
             top = (lexicon.right if is_right else lexicon.left).top[at]
-            if not (right if is_right else left)[at] or lexicon.alphabet.spell([top]) != [unit]:
+            if not (right if is_right else left)[at] or lexicon.alphabet.spell([top]) != [added]:
                 break
             if occurrences[rows[longer]] < _MIN_KEPT * occurrences[rows[shard]]:
                 break

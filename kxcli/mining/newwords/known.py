@@ -1,23 +1,22 @@
 """Words that a user knows already."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container
 
-import numpy as np
-
-from kxcli.arrays import BoolArray
 from kxcli.mining.text.simplification import simplify
 
 
-def find_known(words: Sequence[str], known: Collection[str]) -> BoolArray:
-    """Return whether each word is known, as it is or in simplified characters.
+class KnownWords(Container[str]):
+    """Words that have each known word, as it is or in simplified characters.
 
     Args:
-        words: Words without LF.
-        known: The known words, as a set or dict; those of a traditional dictionary are known as they are.
+        words: The known words, as a set or dict; those of a traditional dictionary are known as they are.
     """
-    simplified = simplify("\n".join(words)).split("\n")
-    pairs = zip(words, simplified, strict=True) if words else ()
-    return np.array([word in known or plain in known for word, plain in pairs], dtype=np.bool_)
+
+    def __init__(self, words: Collection[str]) -> None:
+        self._words = words
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._words or (isinstance(word, str) and simplify(word) in self._words)
 
 
 def add_simplified(words: Collection[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from kxcli.mining.newwords.background import CountBackground, Keyness, compare_w
 from kxcli.mining.newwords.discovery import expand_thresholds
 from kxcli.mining.newwords.entries import LexiconTable
 from kxcli.mining.newwords.kinds import Script, choose_script, find_listable
-from kxcli.mining.newwords.known import find_known
+from kxcli.mining.newwords.known import KnownWords
 from kxcli.mining.newwords.parts import PART_SHARE, Whole
 from kxcli.mining.newwords.probability import DECIMALS, estimate_probabilities
 from kxcli.mining.newwords.spelling import Reduce, Spellings
@@ -140,9 +140,10 @@ def list_words(
     if selection.known is None:
         scores = _Scores(lexicon.pmi, lexicon.left.entropy, lexicon.right.entropy, np.full(len(lexicon), np.nan))
     else:
-        entries, wholes = add_words(lexicon, selection.known, reduce, room)
-        entries = entries.take(_find_new(entries, selection, wholes))
-        probabilities = estimate_probabilities(lexicon, entries)
+        known = KnownWords(selection.known)
+        entries, wholes, apart = add_words(lexicon, known, reduce, room)
+        entries = entries.take(_find_new(entries, selection, known, wholes))
+        probabilities = estimate_probabilities(apart, entries)
         lexicon = entries
         scores = _Scores(lexicon.pmi, lexicon.left.merged_entropy, lexicon.right.merged_entropy, probabilities)
     rows = np.flatnonzero(_reach_limits(lexicon, scores, selection))
@@ -170,17 +171,16 @@ def _get_sort_values(
     return values
 
 
-def _find_new(lexicon: LexiconTable, selection: Selection, wholes: Mapping[str, Whole]) -> IntArray:
+def _find_new(lexicon: LexiconTable, selection: Selection, known: KnownWords, wholes: Mapping[str, Whole]) -> IntArray:
     """Return the rows of new words that are no parts.
 
     They have two or more characters, one of the script, are no numbers and not known.
     """
-    excluded = selection.known or frozenset()
-    if not selection.keep_parts:
-        excluded |= {part for part, whole in wholes.items() if whole.share >= PART_SHARE}
+    least = np.inf if selection.keep_parts else PART_SHARE
+    parts = {part for part, whole in wholes.items() if whole.share >= least}
     script = choose_script(lexicon.words, lexicon.counts) if selection.script == "auto" else selection.script
     is_long = np.array([len(word) > 1 for word in lexicon.words], dtype=np.bool_)
-    is_excluded = find_known(lexicon.words, excluded)
+    is_excluded = np.array([word in parts or word in known for word in lexicon.words], dtype=np.bool_)
     return np.flatnonzero(is_long & find_listable(lexicon.words, script) & ~is_excluded)
 
 

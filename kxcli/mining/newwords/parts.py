@@ -1,12 +1,15 @@
-"""Words that are mostly parts of longer words."""
+"""Words that are mostly part of one longer word."""
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from kxcli.arrays import IntArray
 from kxcli.mining.newwords.chains import Link
 from kxcli.mining.newwords.entries import LexiconTable
+from kxcli.mining.newwords.spelling import Spellings
 
-PART_SHARE = 0.8  # of the occurrences of a part, within longer words
+PART_SHARE = 0.8  # of the occurrences of a part, within one longer word
 MIN_SHARE = 0.5  # that is reported
 
 
@@ -16,7 +19,7 @@ class Whole(NamedTuple):
     Attributes:
         part: The part.
         word: The longer word.
-        share: Share of the occurrences of the part that are within this word, or within longer words of the cut.
+        share: Share of the occurrences of the part that are within this word.
     """
 
     part: str
@@ -34,37 +37,24 @@ def find_known_wholes(parts: LexiconTable, chains: Iterable[Sequence[Link]], kno
     """
     found = []
     for part, n, chain in zip(parts.words, parts.occurrences.tolist(), chains, strict=True):
-        wholes = (Whole(part, link.word, link.count / n) for link in chain)
+        wholes = (Whole(part, link.word, min(1.0, link.count / n)) for link in chain)
         found += [whole for whole in wholes if whole.share >= PART_SHARE and whole.word in known][:1]
     return found
 
 
-def find_wholes_in_cut(parts: LexiconTable, n_within: Iterable[int], lexicon: LexiconTable) -> Iterator[Whole]:
-    """Yield the words of the cut with half or more of the occurrences of parts.
+def find_wholes_in(parts: LexiconTable, longer: LexiconTable, counts: IntArray) -> Iterator[Whole]:
+    """Yield each longer word that alone has half or more of the occurrences of a part.
 
     Args:
         parts: Words.
-        n_within: How often each is within longer words of the cut.
-        lexicon: The words of the cut.
+        longer: Longer words.
+        counts: The occurrences of these.
     """
-    rows = zip(parts.words, parts.occurrences.tolist(), n_within, strict=True)
-    shares = {part: n / occurrences for part, occurrences, n in rows if n >= MIN_SHARE * occurrences}
-    most: dict[str, tuple[int, str]] = {}
-    for word, count in zip(lexicon.words, lexicon.counts.tolist(), strict=True):
-        for part in shares.keys() & _find_pieces(word):
-            if most.get(part, (0, ""))[0] < count:
-                most[part] = count, word
-    for part, (_, word) in most.items():
-        yield Whole(part, word, shares[part])
-
-
-def find_wholes_in(parts: LexiconTable, longer: LexiconTable) -> Iterator[Whole]:
-    """Yield the longer words that have half or more of the occurrences of a part."""
     occurrences = dict(zip(parts.words, parts.occurrences.tolist(), strict=True))
-    for word, n in zip(longer.words, longer.occurrences.tolist(), strict=True):
-        for part in occurrences.keys() & _find_pieces(word):
-            if n >= MIN_SHARE * occurrences[part]:
-                yield Whole(part, word, n / occurrences[part])
+    for word, n, pieces in zip(longer.words, counts.tolist(), iter_pieces(longer), strict=True):
+        for part, times in Counter(piece for piece in pieces if piece in occurrences).items():
+            if n * times >= MIN_SHARE * occurrences[part]:
+                yield Whole(part, word, min(1.0, n * times / occurrences[part]))
 
 
 def choose_wholes(wholes: Iterable[Whole]) -> dict[str, Whole]:
@@ -76,7 +66,15 @@ def choose_wholes(wholes: Iterable[Whole]) -> dict[str, Whole]:
     return found
 
 
-def _find_pieces(word: str) -> set[str]:
-    """Return the pieces of two or more characters of a word, without the word."""
-    length = len(word)
-    return {word[start:stop] for start in range(length - 1) for stop in range(start + 2, length + (start > 0))}
+def iter_pieces(lexicon: LexiconTable) -> Iterator[list[str]]:
+    """Yield the pieces of each word without the word, from one unit on.
+
+    A piece that occurs twice in a word is there twice. A run has no pieces.
+    """
+    lengths = Spellings.from_words(lexicon.words, lexicon.alphabet).lengths.tolist()
+    for word, length in zip(lexicon.words, lengths, strict=True):
+        units: Sequence[str] = word
+        if length != len(word):
+            units = lexicon.alphabet.spell(lexicon.alphabet.split_word(word)) if length > 1 else [word]
+        spans = ((start, stop) for start in range(length) for stop in range(start + 1, length + (start > 0)))
+        yield ["".join(units[start:stop]) for start, stop in spans]

@@ -33,7 +33,7 @@ def estimate_probabilities(lexicon: LexiconTable, entries: LexiconTable) -> Floa
     It is rounded, and NaN for strings of one character.
 
     Args:
-        lexicon: The words of the corpus, with single characters and known words.
+        lexicon: The words of the corpus with single characters and known words, each with its count as a word.
         entries: The entries to estimate.
     """
     features = compute_features(lexicon, entries)
@@ -73,13 +73,17 @@ def _compute_part_pmi(entries: LexiconTable, counts: dict[str, int], min_count: 
     """Return the pointwise mutual information of two parts of each entry.
 
     The cut is that with the lowest value. For the parts a and b it is log(N c(ab) / (c(a) c(b))), with the counts of
-    words c, and N the sum of these. Parts that are no words count as half the minimum count.
+    words c, and N the sum of these. Each part counts as half the minimum count at least.
     """
     n_words, rare = max(1, sum(counts.values())), max(1, min_count) / 2
+
+    def get(part: str) -> float:
+        return max(rare, counts.get(part, 0))
+
     products = np.ones(len(entries))
     for row, word in enumerate(entries.words):
         cuts = range(1, len(word))
-        products[row] = max((counts.get(word[:at], rare) * counts.get(word[at:], rare) for at in cuts), default=1.0)
+        products[row] = max((get(word[:at]) * get(word[at:]) for at in cuts), default=1.0)
     return np.log(n_words * np.maximum(entries.counts, 1) / products)
 
 
