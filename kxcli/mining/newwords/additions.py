@@ -91,7 +91,7 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
 
 
 def _count_apart(lexicon: LexiconTable, words: LexiconTable, extended: Container[str]) -> LexiconTable:
-    """Return the words of the cut without their occurrences in extended words, and these.
+    """Return extended words, and the words of the cut outside them.
 
     The cut does not say how often a word of it is within an extended word, so it is taken to be a word there as often
     as elsewhere.

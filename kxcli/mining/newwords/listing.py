@@ -66,7 +66,7 @@ class Selection:
         sort: The value to sort by, the largest first; equal words are sorted by code points. By default "probability",
             then the count; if all words are listed, "count". With a background, probability and score fall with the
             rate there; "log_likelihood" and "log_ratio" need one.
-        keep_parts: List words with 80 % or more of their occurrences within longer words, too.
+        keep_parts: List words with 80 % or more of their occurrences within one longer word, too.
         script: Only words with a character of this script are listed; "auto" is "han" if most words of the corpus begin
             with a Han character, else "any". Not used without `known`.
 
