@@ -154,7 +154,7 @@ def _measure_words(words: Sequence[str], lexicon: LexiconTable, reduce: Reduce, 
 def _select_words(
     found: LexiconTable, proposals: _Proposals, extended: Container[str], known: Container[str]
 ) -> LexiconTable:
-    """Return the proposals that are frequent words; a nested word counts where it is alone."""
+    """Return frequent words of the proposals; a nested one counts where it is alone."""
     entropy = np.minimum(found.left.merged_entropy, found.right.merged_entropy)
     edges = np.minimum(found.left.edge_share, found.right.edge_share)
     is_firm, is_free = entropy >= _MIN_COMPOUND_ENTROPY, (entropy >= _MIN_NESTED_ENTROPY) & (edges >= _MIN_NESTED_EDGES)

@@ -43,7 +43,7 @@ def find_known_wholes(parts: LexiconTable, chains: Iterable[Sequence[Link]], kno
 
 
 def find_wholes_in(parts: LexiconTable, longer: LexiconTable, counts: IntArray) -> Iterator[Whole]:
-    """Yield each longer word that alone has half or more of the occurrences of a part.
+    """Yield each longer word with half or more of the occurrences of a part.
 
     Args:
         parts: Words.
