@@ -26,7 +26,7 @@ Script = Literal[
 
 _SCRIPTS_BY_NAME = {"CJK": "han", "IDEOGRAPHIC": "han", "HIRAGANA": "kana", "KATAKANA": "kana"}
 _WIDTHS = ("FULLWIDTH ", "HALFWIDTH ")
-_MIN_NUMERALS = 4  # a word that begins with so many is a number; words such as 二十八宿 begin with three
+_MIN_NUMERALS = 4  # at the beginning of a number; words such as 二十八宿 have three
 
 
 @lru_cache(1 << 16)
