@@ -1,8 +1,8 @@
 """Segmentation by words and their counts alone.
 
 A text is cut into the words with the largest product of probabilities (Viterbi 1967). It is made for the lexicons of
-`kxcli newwords --all`, so it has their rules: a run of letters and digits of a script with spaces is never cut, and
-combining marks belong to the character before them.
+`kxcli newwords --all`, so it has nearly their rules: a run of letters and digits of a script with spaces is never cut,
+and combining marks belong to the character before them. But characters without a width, such as U+200C, divide words.
 """
 
 import math
