@@ -88,7 +88,8 @@ LEXICON_OPTIONS = (
     option(
         "--min-pmi X[,X]...",
         "Minimum pmi, in nats, of words of length 2, 3 and so on (a run of letters has length 1), or, with --method "
-        "pmi, of the n-grams in them; a short list continues with its last step (2,4 as 2,4,6,8). [default: none; with --method pmi 2,4,6,8,10]",
+        "pmi, of the n-grams in them; a short list continues with its last step "
+        "(2,4 as 2,4,6,8). [default: none; with --method pmi 2,4,6,8,10]",
         type=ParsedType("numbers", parse_numbers),
     ),
     option(
