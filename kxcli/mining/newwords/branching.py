@@ -58,7 +58,7 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
         )
         if number < _CUTS:
             scores = score_words(contexts, found, shorter, alphabet.min_count)
-            may_be = [of & (aligned >= _MIN_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
+            may_be = [mask & (aligned >= _MIN_ALIGNED) for mask, aligned in zip(closed, found.aligned, strict=True)]
     spellings = [
         (shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)
     ]

@@ -90,8 +90,8 @@ def find_compounds(words: CutWords, is_aligned: Sequence[BoolArray]) -> list[str
         for left, right in iter_cuts(numbers, n, grams, words.counts):
             np.maximum(products, left * right.astype(np.float64), out=products)
         is_long = n > 2
-        least = (n_words / counts) ** _MIN_ASSOCIATION[is_long]
-        numbers = numbers[(products > 0) & (n_words * counts >= least * products)]
+        min_association = (n_words / counts) ** _MIN_ASSOCIATION[is_long]
+        numbers = numbers[(products > 0) & (n_words * counts >= min_association * products)]
         numbers = _select_cohesive(numbers, n, grams, _MIN_COMPOUND_PMI[is_long])
         found += grams.spell(n, numbers).to_texts(grams.alphabet)
     return found
@@ -99,10 +99,10 @@ def find_compounds(words: CutWords, is_aligned: Sequence[BoolArray]) -> list[str
 
 def _find_parts(level: NgramLevel, longer: NgramLevel) -> BoolArray:
     """Return whether most occurrences of n-grams are within one longer n-gram."""
-    most = np.zeros(len(level.counts), dtype=np.int64)
+    largest = np.zeros(len(level.counts), dtype=np.int64)
     for parts in (longer.prefixes, longer.suffixes):
-        np.maximum.at(most, parts, longer.counts)
-    return most > _MAX_SHARE * level.counts
+        np.maximum.at(largest, parts, longer.counts)
+    return largest > _MAX_SHARE * level.counts
 
 
 def _select_cohesive(numbers: UInt32Array, n: int, grams: Ngrams, min_pmi: float) -> UInt32Array:
