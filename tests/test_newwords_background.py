@@ -202,13 +202,16 @@ def test_table_of_wordcount_is_a_background(kxcli, background):
 
 
 def test_words_of_a_table_have_the_form_of_the_text(kxcli, background):
-    (kxcli.folder / "target.txt").write_text("Ｔ恤衫，t恤衫\n" * 9, encoding="utf-8")
+    (kxcli.folder / "target.txt").write_text("Ｔ恤衫，t恤衫，麤龘壳子\n" * 9, encoding="utf-8")
     (kxcli.folder / "table.tsv").write_text("T恤衫\t9\nt恤衫\t4\n", encoding="utf-8")
     (kxcli.folder / "none.txt").write_text("", encoding="utf-8")
     form = ("--lower", "--normalize", "nfkc", "--known-only", "--known", "none.txt")
     assert read_keyness(kxcli(*OPTIONS, *form, "--background", "table.tsv", "target.txt"))["t恤衫"][0] == "13"
     found = find_words(
-        ["T恤衫，t恤衫"] * 9, Discovery(form=TextForm(lower=True)), Selection(frozenset()), {"T恤衫": 9, "t恤衫": 4}
+        ["T恤衫，t恤衫，麤龘壳子"] * 9,
+        Discovery(form=TextForm(lower=True)),
+        Selection(frozenset()),
+        {"T恤衫": 9, "t恤衫": 4},
     )
     assert {word.word: word.count_ref for word in found}["t恤衫"] == 13
 
