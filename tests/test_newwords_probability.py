@@ -13,6 +13,7 @@ from kxcli.mining.newwords.alphabet import iter_records
 from kxcli.mining.newwords.lexicon import find_lexicon
 from kxcli.mining.newwords.listing import list_words
 from kxcli.mining.newwords.probability import COEFFICIENTS, INTERCEPT, compute_features, estimate_probabilities
+from kxcli.mining.newwords.runs import is_spaced
 from kxcli.mining.segment.jieba_reference import read_dictionary_words
 
 REVIEWS = Path(__file__).parents[2] / "shared" / "data" / "corpus" / "waimai_10k.csv"
@@ -50,6 +51,7 @@ def describe_slowly(word, texts, counts, table):
     """Return the features of a word by their definitions."""
     row = table.words.index(word)
     characters = [ch for text in texts for ch in text if ch.isalnum()]
+    n_unspaced = sum(not is_spaced(ord(ch)) for ch in characters)
     total = sum(counts.values())
     occurrences = sum(text.startswith(word, at) for text in texts for at in range(len(text)))
     rare = table.alphabet.min_count / 2
@@ -63,7 +65,7 @@ def describe_slowly(word, texts, counts, table):
             for at in range(1, len(word))
         ),
         "is_pair": float(len(word) == 2),
-        "log_frequency": max(math.log(characters.count(ch) / len(characters)) for ch in word),
+        "log_frequency": max(math.log(characters.count(ch) / n_unspaced) for ch in word),
         "free_share": max(counts.get(ch, 0) / characters.count(ch) for ch in word),
         "edge_share": min(table.left.edge_share[row], table.right.edge_share[row]),
         "relative_entropy": min(table.left.merged_entropy[row], table.right.merged_entropy[row])

@@ -14,7 +14,6 @@ from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_choice, check_type
 from kxcli.mining.segment import blocks
 from kxcli.mining.segment.dictionary import Dictionary
-from kxcli.mining.segment.lexicon import SPLIT_AFTER_PUNCTUATION, load_lexicon_tokenizer, parse_lexicon
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
@@ -29,7 +28,7 @@ _SAFE_SPLITS: dict[Mode, str | None] = {
     "char": blocks.SPLIT_ANYWHERE,
     "space": blocks.SPLIT_AFTER_SPACE,
     "regex": None,
-    "lexicon": SPLIT_AFTER_PUNCTUATION,
+    "lexicon": r"(?<=[\t\n !-/:-@\[-`{-~、-〃「-】！-／：-＠])",  # marks of ASCII, Chinese and full width
 }
 _KERNEL_MODES = ("jieba", "search", "full", "char", "space")
 
@@ -168,6 +167,8 @@ def load_tokenizer(segmentation: Segmentation, shared: "CompiledDictionary | Non
         return lambda text: [m.group() for m in pattern.finditer(text) if m.group()]
     if mode == "lexicon":
         assert segmentation.dictionary.main is not None, "the mode requires it"
+        from kxcli.mining.segment.lexicon import load_lexicon_tokenizer, parse_lexicon
+
         return load_lexicon_tokenizer(parse_lexicon(segmentation.dictionary.main))
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 

@@ -19,9 +19,6 @@ from kxcli.arrays.code_points import to_code_points
 from kxcli.kernel import load_kernel
 from kxcli.mining.text.character_tables import TABLE_END, make_letter_table, make_mark_table, make_spaced_table
 
-# After a character that is no part of a word: white space, and marks of ASCII, Chinese and full width.
-SPLIT_AFTER_PUNCTUATION = r"(?<=[\t\n !-/:-@\[-`{-~、-〃「-】！-／：-＠])"
-
 _POINT_BITS = 21  # of a code point in a key
 
 
