@@ -73,18 +73,18 @@ def add_words(lexicon: LexiconTable, known: Container[str], reduce: Reduce, room
     proposals = _Proposals(set(find_compounds(cut, lexicon.is_aligned)), find_nested(cut, within), chains)
     proposed = {*proposals.compounds, *proposals.nested, *(link.word for links in chains.values() for link in links)}
     found = _measure_words(sorted(proposed.difference(lexicon.words)), lexicon, reduce, room)
-    every = lexicon.append(found)
-    extended = extend_words(chains, every)
+    all_words = lexicon.append(found)
+    extended = extend_words(chains, all_words)
     added = _select_words(found, proposals, set(extended.values()), known)
 
     parts = lexicon.take(new).append(added)
     of_cut = lexicon.take(np.flatnonzero([word not in lexicon.phrases for word in lexicon.words]))
     longer = {*added.words, *extended.values()}
-    longer_rows = np.flatnonzero([word in longer for word in every.words])
+    longer_rows = np.flatnonzero([word in longer for word in all_words.words])
     wholes = [
         *known_wholes,
         *find_wholes_in(parts, of_cut, of_cut.counts),
-        *find_wholes_in(parts, every.take(longer_rows), every.occurrences[longer_rows]),
+        *find_wholes_in(parts, all_words.take(longer_rows), all_words.occurrences[longer_rows]),
     ]
     words = lexicon.append(added)
     return Additions(words.sort(), choose_wholes(wholes), _count_apart(lexicon, words, set(extended.values())))

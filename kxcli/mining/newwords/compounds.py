@@ -44,17 +44,6 @@ class CutWords:
         """Return whether each word has a character in a mask by number."""
         return np.logical_or.reduceat(mask[self._spellings.characters], self._spellings.starts)
 
-    def take(self, values: Sequence[IntArray]) -> IntArray:
-        """Return the values of the words, given those of n-grams for each length.
-
-        A word that is no n-gram has 0.
-        """
-        found = np.zeros(len(self.numbers), dtype=np.int64)
-        for n, of_length in enumerate(values, 1):
-            rows = np.flatnonzero((self._spellings.lengths == n) & (self.numbers != 0))
-            found[rows] = of_length[self.numbers[rows]]
-        return found
-
     def count_within(self) -> list[IntArray]:
         """Return for each length from 1 how often n-grams are within longer words."""
         found = [np.zeros(len(counts), dtype=np.int64) for counts in self.counts]

@@ -176,8 +176,8 @@ def _find_new(lexicon: LexiconTable, selection: Selection, known: KnownWords, wh
 
     They have two or more characters, one of the script, are no numbers and not known.
     """
-    least = np.inf if selection.keep_parts else PART_SHARE
-    parts = {part for part, whole in wholes.items() if whole.share >= least}
+    min_share = np.inf if selection.keep_parts else PART_SHARE
+    parts = {part for part, whole in wholes.items() if whole.share >= min_share}
     script = choose_script(lexicon.words, lexicon.counts) if selection.script == "auto" else selection.script
     is_long = np.array([len(word) > 1 for word in lexicon.words], dtype=np.bool_)
     is_excluded = np.array([word in parts or word in known for word in lexicon.words], dtype=np.bool_)
