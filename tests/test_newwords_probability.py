@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_newwords_shards import make_reduce
 
 from kxcli.mining import Discovery, Selection, find_words
-from kxcli.mining.newwords.alphabet import iter_records
 from kxcli.mining.newwords.lexicon import find_lexicon
 from kxcli.mining.newwords.listing import list_words
 from kxcli.mining.newwords.probability import COEFFICIENTS, INTERCEPT, compute_features, estimate_probabilities
@@ -25,16 +25,6 @@ def make_texts(n=400):
     draw = random.Random(3)
     weights = [3, 3, 2, 6, 20, 20, 2, 1]
     return ["".join(draw.choices(WORDS, weights, k=8)) + "，的" for _ in range(n)]
-
-
-def make_reduce(texts):
-    records = list(iter_records(texts))
-
-    def reduce(job, shared, what):
-        job.setup(shared)
-        return job.finish(job.map(records))
-
-    return reduce
 
 
 @pytest.fixture(scope="module")
